@@ -3,6 +3,7 @@
 
 #include "core/buf.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 enum redis_script_id { REDIS_SCRIPT_CHANGE, REDIS_SCRIPT_DELETE, REDIS_SCRIPT_COUNT };
