@@ -1,29 +1,23 @@
 #!/usr/bin/env python3
-"""Makes a C file out of Lua scripts: their bytes and SHA-1, as rows of the table in redis_script.c.
+"""Makes a C file out of files: for each, a byte array embedded_NAME and its SHA-1 as a string literal.
 
-usage: embed.py OUTPUT.inc SCRIPT.lua...
+usage: embed.py OUTPUT.inc FILE...          NAME: the file's name, without its ending
 
-Bytes and not a literal: ISO C promises only 4,095 characters for one.
+Bytes and not a string: ISO C promises only 4,095 characters for a literal.
 """
 import hashlib
 import pathlib
 import sys
 
 
-def row(path):
-    source = path.read_bytes()
-    numbers = ",".join(str(byte) for byte in source)
-    array = f"static const char source_{path.stem}[] = {{ {numbers} }};\n"
-    entry = (
-        f'#define SCRIPT_{path.stem.upper()} {{ .name = "{path.stem}", .source = {{ source_{path.stem}, '
-        f'sizeof source_{path.stem} }}, .sha1 = "{hashlib.sha1(source).hexdigest()}" }}\n'
+def embed(path):
+    content = path.read_bytes()
+    chars = ",".join(f"'\\x{byte:02x}'" for byte in content)
+    return (
+        f"static const char embedded_{path.stem}[] = {{ {chars} }};\n"
+        f'#define EMBEDDED_{path.stem.upper()}_SHA1 "{hashlib.sha1(content).hexdigest()}"\n'
     )
-    return array + entry
 
 
-def main():
-    output, *scripts = sys.argv[1:]
-    pathlib.Path(output).write_text("".join(row(pathlib.Path(script)) for script in scripts))
-
-
-main()
+output, *inputs = sys.argv[1:]
+pathlib.Path(output).write_text("".join(embed(pathlib.Path(name)) for name in inputs))

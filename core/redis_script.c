@@ -1,13 +1,19 @@
 #include "core/redis_script.h"
 
 #include "core/redis_command.h"
-#include "core/scripts.inc" /* made by the build: SCRIPT_CHANGE, ... */
+#include "core/scripts.inc" /* made by the build: embed.py */
 
 #include <assert.h>
 
+#define SCRIPT(stem, STEM)                                                                         \
+    {                                                                                              \
+        .name = #stem, .source = { embedded_##stem, sizeof embedded_##stem },                      \
+        .sha1 = EMBEDDED_##STEM##_SHA1                                                             \
+    }
+
 static const struct redis_script scripts[] = {
-    [REDIS_SCRIPT_CHANGE] = SCRIPT_CHANGE,
-    [REDIS_SCRIPT_DELETE] = SCRIPT_DELETE,
+    [REDIS_SCRIPT_CHANGE] = SCRIPT(change, CHANGE),
+    [REDIS_SCRIPT_DELETE] = SCRIPT(delete, DELETE),
 };
 
 _Static_assert(sizeof scripts / sizeof *scripts == REDIS_SCRIPT_COUNT, "a row for each script");

@@ -1,0 +1,25 @@
+/* The handlers of the route table: one for each row. Checked, typed arguments are in the request.
+ */
+#pragma once
+
+struct api_request;
+
+/* handle_status.c */
+void handle_create(struct api_request *request);
+void handle_get(struct api_request *request);
+void handle_find_or_create(struct api_request *request);
+void handle_change(struct api_request *request);
+void handle_delete(struct api_request *request);
+void handle_set_progress(struct api_request *request);
+void handle_add_error(struct api_request *request);
+void handle_get_data(struct api_request *request);
+void handle_set_data(struct api_request *request);
+void handle_request_kill(struct api_request *request);
+void handle_attempts(struct api_request *request);
+void handle_enter_state(struct api_request *request);
+
+/* handle_service.c */
+void handle_live(struct api_request *request);
+void handle_ready(struct api_request *request);
+void handle_version(struct api_request *request);
+void handle_openapi(struct api_request *request);

@@ -1,0 +1,105 @@
+#include "api/request.h"
+
+#include <assert.h>
+
+static const char *const method_names[] = {
+    [HTTP_GET] = "GET",         [HTTP_HEAD] = "HEAD",   [HTTP_POST] = "POST",
+    [HTTP_PUT] = "PUT",         [HTTP_PATCH] = "PATCH", [HTTP_DELETE] = "DELETE",
+    [HTTP_OPTIONS] = "OPTIONS",
+};
+_Static_assert(sizeof method_names / sizeof *method_names == HTTP_METHOD_COUNT,
+               "a name for each method");
+
+static const char *const header_names[] = {
+    [HTTP_HEADER_HOST] = "host",
+    [HTTP_HEADER_ORIGIN] = "origin",
+    [HTTP_HEADER_SEC_FETCH_SITE] = "sec-fetch-site",
+    [HTTP_HEADER_ACCEPT] = "accept",
+    [HTTP_HEADER_CONTENT_TYPE] = "content-type",
+    [HTTP_HEADER_PREFER] = "prefer",
+};
+_Static_assert(sizeof header_names / sizeof *header_names == HTTP_HEADER_COUNT,
+               "a name for each header");
+
+const char *http_method_name(enum http_method method)
+{
+    assert(method < HTTP_METHOD_COUNT);
+    return method_names[method];
+}
+
+enum http_method http_method_of_name(const char *name)
+{
+    for (enum http_method method = 0; method < HTTP_METHOD_COUNT; method++)
+        if (strcmp(name, method_names[method]) == 0)
+            return method;
+    return HTTP_METHOD_OTHER;
+}
+
+const char *http_header_name(enum http_header header)
+{
+    assert(header < HTTP_HEADER_COUNT);
+    return header_names[header];
+}
+
+void api_finish(struct api_request *request)
+{
+    change_json_finish(&request->parsed);
+    buf_finish(&request->answer.body);
+}
+
+/* A second answer is our bug, and must not reach the client as a mix of both. */
+static void set_status(struct api_request *request, unsigned status)
+{
+    assert(request->answer.status == 0);
+    request->answer.status = status;
+}
+
+void api_answer_empty(struct api_request *request, unsigned status)
+{
+    set_status(request, status);
+    request->answered(request);
+}
+
+void api_answer_json(struct api_request *request, unsigned status)
+{
+    set_status(request, status);
+    request->answer.content_type = "application/json";
+    request->answered(request);
+}
+
+void api_answer_static(struct api_request *request, const char *content_type, struct text body)
+{
+    set_status(request, 200);
+    request->answer.content_type = content_type;
+    request->answer.static_body = body;
+    request->answered(request);
+}
+
+void api_set_problem(struct api_request *request, enum problem problem, const char *detail,
+                     struct text errors, struct text current)
+{
+    const struct problem_info *info = problem_info(problem);
+
+    set_status(request, info->status);
+    request->answer.content_type = "application/problem+json";
+    request->answer.retry_after_s = info->retry_after_s;
+    buf_clear(&request->answer.body);
+    problem_write(&request->answer.body, problem, detail, errors, current);
+}
+
+void api_answer_problem(struct api_request *request, enum problem problem, const char *detail)
+{
+    api_set_problem(request, problem, detail, (struct text){ 0 }, (struct text){ 0 });
+    request->answered(request);
+}
+
+void api_answer_culprit(struct api_request *request, enum problem problem, const char *field,
+                        const char *detail)
+{
+    struct buf errors = { 0 };
+
+    change_json_blame(&errors, field, (struct text){ 0 }, detail);
+    api_set_problem(request, problem, NULL, buf_text(&errors), (struct text){ 0 });
+    buf_finish(&errors);
+    request->answered(request);
+}

@@ -1,0 +1,131 @@
+/*
+ * A request on its way through the API: what the server read, what the router made of it, and the
+ * answer. The server allocates one per HTTP request and embeds it; api/ knows no socket.
+ *
+ *   server: fills the first part, headers only     -> api_begin()
+ *   server: reads the body if there is one         -> api_handle()
+ *   handler: now or later, once                    -> api_answer...() -> request->answered()
+ *   server: sends request->answer                  -> api_finish()
+ */
+#pragma once
+
+#include "api/change_json.h"
+#include "api/problem.h"
+#include "core/buf.h"
+#include "core/health.h"
+#include "core/status.h"
+#include "core/status_attempts.h"
+#include "core/status_id.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum http_method {
+    HTTP_GET,
+    HTTP_HEAD,
+    HTTP_POST,
+    HTTP_PUT,
+    HTTP_PATCH,
+    HTTP_DELETE,
+    HTTP_OPTIONS,
+    HTTP_METHOD_COUNT,
+    HTTP_METHOD_OTHER = HTTP_METHOD_COUNT
+};
+
+const char *http_method_name(enum http_method method);
+enum http_method http_method_of_name(const char *name); /* HTTP_METHOD_OTHER: not one of ours */
+
+/* The request headers that the API looks at. */
+enum http_header {
+    HTTP_HEADER_HOST,
+    HTTP_HEADER_ORIGIN,
+    HTTP_HEADER_SEC_FETCH_SITE,
+    HTTP_HEADER_ACCEPT,
+    HTTP_HEADER_CONTENT_TYPE,
+    HTTP_HEADER_PREFER,
+    HTTP_HEADER_COUNT
+};
+
+const char *http_header_name(enum http_header header); /* lower case */
+
+/* What all requests of a worker share. Immutable. */
+struct api {
+    struct status_store store;
+    bool loopback;                      /* listening on a loopback address: check Host */
+    const char *const *allowed_hosts;   /* NULL-terminated */
+    const char *const *allowed_origins; /* NULL-terminated */
+};
+
+struct api_answer {
+    unsigned status;
+    const char *content_type;                           /* NULL: no body */
+    struct buf body;                                    /* the server takes the memory */
+    struct text static_body;                            /* instead of `body` */
+    unsigned retry_after_s;                             /* 0: none */
+    bool preference_applied;                            /* return=minimal */
+    char location[sizeof "/statuses/" + STATUS_ID_MAX]; /* "": none */
+    char allow[64];                                     /* "": none */
+};
+
+struct route;
+
+struct api_request {
+    /* Set by the server; lives until api_finish(). */
+    const struct api *api;
+    enum http_method method;
+    const char *target; /* as it was sent, origin-form or "*" */
+    char *scratch;      /* room for strlen(target) + 1 bytes: decoded parts */
+    struct text header[HTTP_HEADER_COUNT];
+    struct text body;     /* complete when api_handle() is called */
+    uint64_t deadline_ms; /* on the clock of uv_now(); set before api_handle() */
+    void (*answered)(struct api_request *request);
+
+    /* Set by the router. */
+    const struct route *route;
+    struct text id;   /* path parameter: valid id, or "id:n" where the route takes it */
+    enum state state; /* path parameter */
+    uint32_t keys;    /* query parameter `fields` */
+    bool force;       /* query parameter */
+    bool minimal;     /* Prefer: return=minimal */
+
+    /* Set by the handler. */
+    struct api_answer answer;
+    struct change_json parsed;
+    struct status_change change;
+    char made_id[STATUS_ID_UUID_LEN + 1];
+    union {
+        struct status_op status;
+        struct status_attempts attempts;
+        struct health_check health;
+    } op;
+};
+
+/*
+ * Finds the route and checks all that can be checked before the body. False: answered, with a
+ * problem (request->answered was NOT called); the server still reads or refuses the body as it
+ * likes.
+ */
+bool api_begin(struct api_request *request);
+
+/* Runs the route's handler. request->answered() is called once, maybe before this returns. */
+void api_handle(struct api_request *request);
+
+/* Frees what the request holds; the answer's body too, unless the server took it. */
+void api_finish(struct api_request *request);
+
+/* ---- for handlers: each answers once ---- */
+
+void api_answer_empty(struct api_request *request, unsigned status);
+/* 200 or another success with the JSON in request->answer.body. */
+void api_answer_json(struct api_request *request, unsigned status);
+void api_answer_static(struct api_request *request, const char *content_type, struct text body);
+void api_answer_problem(struct api_request *request, enum problem problem, const char *detail);
+/* With an element of `errors` that names the culprit. */
+void api_answer_culprit(struct api_request *request, enum problem problem, const char *field,
+                        const char *detail);
+
+/* ---- for the server's own guard, before or instead of api_begin() ---- */
+
+/* Fills request->answer, without calling request->answered(). */
+void api_set_problem(struct api_request *request, enum problem problem, const char *detail,
+                     struct text errors, struct text current);

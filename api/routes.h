@@ -1,0 +1,32 @@
+/* THE table of routes: router, 405, openapi test and `jobbad --routes` all read it. */
+#pragma once
+
+#include "api/request.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Query parameters that a route takes: bits. */
+enum route_query { QUERY_FIELDS = 1 << 0, QUERY_FORCE = 1 << 1 };
+
+enum route_body {
+    BODY_NONE,     /* one that is not empty is refused */
+    BODY_OPTIONAL, /* an empty one is as good as {} */
+    BODY_REQUIRED,
+};
+
+struct route {
+    enum http_method method; /* HEAD is where GET is, OPTIONS is everywhere: they have no rows */
+    const char
+        *path;      /* segments; {id}: a status, {any_id}: a status or archived attempt, {state} */
+    const char *id; /* operationId in openapi.yaml */
+    void (*handler)(struct api_request *request);
+    unsigned ok; /* status code of success */
+    enum route_body body;
+    unsigned query; /* set of enum route_query */
+    bool any_type;  /* does not answer application/json: Accept is not looked at */
+    const char *doc;
+};
+
+extern const struct route routes[];
+extern const size_t n_routes;

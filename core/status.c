@@ -1,0 +1,287 @@
+#include "core/status.h"
+
+#include "core/keys.h"
+#include "core/redis_command.h"
+#include "core/redis_pool.h"
+#include "core/redis_script.h"
+
+#include <assert.h>
+
+enum {
+    SCRIPT_REPLY = 0, /* of a change: the script's outcome, then the hash */
+};
+
+static struct status_op *op_of(struct redis_call *call)
+{
+    return container_of(call, struct status_op, call);
+}
+
+/* ---- scripts: what both have in common ---- */
+
+/* A script returns {nonce, outcome}. The nonce proves that the reply belongs to this very call. */
+static bool script_reply_parse(const struct status_op *op, const struct redis_reply *reply,
+                               struct text *ret_outcome)
+{
+    char digits[20];
+    struct buf nonce = { .data = digits, .cap = sizeof digits };
+
+    buf_add_u64(&nonce, op->nonce);
+    if (reply->type != REDIS_ARRAY || reply->n_items != 2 || reply->items[1].type != REDIS_STRING ||
+        !text_equal(reply->items[0].text, buf_text(&nonce)))
+        return false;
+    *ret_outcome = reply->items[1].text;
+    return true;
+}
+
+static const struct outcome {
+    const char *name;
+    enum err err;
+    bool created;
+} outcomes[] = {
+    { "changed", ERR_NONE, false },
+    { "created", ERR_NONE, true },
+    { "same", ERR_NONE, false },
+    { "found", ERR_NONE, false },
+    { "deleted", ERR_NONE, false },
+    { "missing", ERR_NOT_FOUND, false },
+    { "exists", ERR_EXISTS, false },
+    { "not-completed", ERR_NOT_COMPLETED, false },
+    { "errors-full", ERR_ERRORS_FULL, false },
+};
+
+static bool script_op_reply(struct redis_call *call, unsigned index,
+                            const struct redis_reply *reply)
+{
+    struct status_op *op = op_of(call);
+    struct text outcome;
+
+    if (index != SCRIPT_REPLY)
+        return status_view_of_all(reply, &op->view, &op->found);
+    if (!script_reply_parse(op, reply, &outcome))
+        return false;
+    for (size_t i = 0; i < sizeof outcomes / sizeof *outcomes; i++) {
+        if (text_is(outcome, outcomes[i].name)) {
+            op->outcome = outcomes[i].err;
+            op->created = outcomes[i].created;
+            return true;
+        }
+    }
+    return false;
+}
+
+static void script_op_done(struct redis_call *call, enum err err)
+{
+    struct status_op *op = op_of(call);
+    bool has_view;
+
+    if (err == ERR_NONE)
+        err = op->outcome;
+    has_view = op->found && (err == ERR_NONE || err == ERR_EXISTS || err == ERR_NOT_COMPLETED);
+    op->done(op, err, has_view ? &op->view : NULL);
+}
+
+/* The key and the arguments that every script begins with. */
+static void add_script_head(struct buf *out, const struct status_op *op)
+{
+    keys_add_status(out, op->store->prefix, op->id);
+    redis_arg_u64(out, op->nonce);
+    redis_arg(out, op->store->prefix);
+    redis_arg(out, op->id);
+}
+
+static enum err script_op_submit(struct status_op *op, const struct redis_call_ops *ops,
+                                 bool want_view)
+{
+    op->outcome = ERR_INTERNAL;
+    op->created = false;
+    op->found = false;
+    /* Unlike those of any other call in flight: two of them never share an address. */
+    op->nonce = (uint64_t)(uintptr_t)op ^ op->deadline_ms << 48;
+    op->call = (struct redis_call){
+        .ops = ops,
+        .n_commands = want_view ? 2 : 1,
+        .deadline_ms = op->deadline_ms,
+    };
+    return redis_pool_submit(op->store->pool, REDIS_LANE_FAST, &op->call);
+}
+
+/* ---- create, find, change ---- */
+
+static const char *const mode_names[] = {
+    [STATUS_CREATE] = "create",
+    [STATUS_FIND] = "find",
+    [STATUS_CHANGE] = "change",
+};
+
+/* The steps of change.lua: as many arguments as count_steps() says. */
+static void add_steps(struct buf *out, const struct status_change *change)
+{
+    if (change->state != STATE_NONE) {
+        redis_arg_str(out, "state");
+        redis_arg_str(out, state_info(change->state)->name);
+        redis_arg_str(out, status_field_name(state_info(change->state)->timestamp));
+    }
+    if (change->progress.at) {
+        redis_arg_str(out, "set");
+        redis_arg_str(out, status_field_name(FIELD_PROGRESS));
+        redis_arg(out, change->progress);
+    }
+    if (change->data.at) {
+        redis_arg_str(out, "set");
+        redis_arg_str(out, status_field_name(FIELD_DATA));
+        redis_arg(out, change->data);
+    }
+    if (change->error.at) {
+        redis_arg_str(out, "error");
+        redis_arg(out, change->error);
+    }
+    if (change->job_name.at) {
+        redis_arg_str(out, "name");
+        redis_arg(out, change->job_name);
+        redis_arg(out, change->job_name_index);
+    }
+    if (change->job_args.at) {
+        redis_arg_str(out, "args");
+        redis_arg(out, change->job_args);
+        redis_arg_u64(out, change->n_arg_index);
+        for (size_t i = 0; i < change->n_arg_index; i++)
+            redis_arg(out, change->arg_index[i]);
+    }
+    if (change->provider_job_id.at) {
+        redis_arg_str(out, "provider");
+        redis_arg(out, change->provider_job_id);
+        redis_arg(out, change->provider_index);
+    }
+    if (change->request_kill)
+        redis_arg_str(out, "kill");
+}
+
+static size_t count_steps(const struct status_change *change)
+{
+    return (change->state != STATE_NONE ? 3U : 0U) + (change->progress.at ? 3U : 0U) +
+           (change->data.at ? 3U : 0U) + (change->error.at ? 2U : 0U) +
+           (change->job_name.at ? 3U : 0U) + (change->job_args.at ? 3U + change->n_arg_index : 0U) +
+           (change->provider_job_id.at ? 3U : 0U) + (change->request_kill ? 1U : 0U);
+}
+
+static void status_write_format(struct redis_call *call, struct buf *out, bool with_source)
+{
+    const struct status_op *op = op_of(call);
+
+    redis_script_command(out, REDIS_SCRIPT_CHANGE, with_source, 5 + count_steps(op->change));
+    add_script_head(out, op);
+    redis_arg_str(out, mode_names[op->mode]);
+    redis_arg_u64(out, op->store->errors_max);
+    add_steps(out, op->change);
+    if (call->n_commands > 1)
+        status_view_ask_all(out, op->store->prefix, op->id);
+}
+
+enum err status_write(struct status_op *op, enum status_mode mode,
+                      const struct status_change *change)
+{
+    static const struct redis_call_ops ops = {
+        .format = status_write_format,
+        .reply = script_op_reply,
+        .done = script_op_done,
+    };
+
+    op->mode = mode;
+    op->change = change;
+    return script_op_submit(op, &ops, op->want_view);
+}
+
+/* ---- delete ---- */
+
+static size_t count_indexed_times(void)
+{
+    size_t n = 0;
+    for (enum status_field field = 0; field < FIELD_COUNT; field++)
+        n += status_field_is_indexed_time(field);
+    return n;
+}
+
+static void status_delete_format(struct redis_call *call, struct buf *out, bool with_source)
+{
+    const struct status_op *op = op_of(call);
+
+    redis_script_command(out, REDIS_SCRIPT_DELETE, with_source,
+                         5 + 2 * STATE_COUNT + count_indexed_times());
+    add_script_head(out, op);
+    redis_arg_u64(out, op->force);
+    redis_arg_u64(out, STATE_COUNT);
+    for (enum state state = 0; state < STATE_COUNT; state++) {
+        redis_arg_str(out, state_info(state)->name);
+        redis_arg_u64(out, state_info(state)->completed);
+    }
+    for (enum status_field field = 0; field < FIELD_COUNT; field++)
+        if (status_field_is_indexed_time(field))
+            redis_arg_str(out, status_field_name(field));
+    status_view_ask_all(out, op->store->prefix,
+                        op->id); /* what stands in the way of a refused delete */
+}
+
+enum err status_delete(struct status_op *op, bool force)
+{
+    static const struct redis_call_ops ops = {
+        .format = status_delete_format,
+        .reply = script_op_reply,
+        .done = script_op_done,
+    };
+
+    op->force = force;
+    return script_op_submit(op, &ops, true);
+}
+
+/* ---- read ---- */
+
+static void status_read_format(struct redis_call *call, struct buf *out, bool with_source)
+{
+    const struct status_op *op = op_of(call);
+
+    (void)with_source;
+    if (op->fields == FIELDS_ALL)
+        status_view_ask_all(out, op->store->prefix, op->id);
+    else
+        status_view_ask_fields(out, op->store->prefix, op->id, op->fields);
+}
+
+static bool status_read_reply(struct redis_call *call, unsigned index,
+                              const struct redis_reply *reply)
+{
+    struct status_op *op = op_of(call);
+
+    (void)index;
+    if (op->fields == FIELDS_ALL)
+        return status_view_of_all(reply, &op->view, &op->found);
+    return status_view_of_fields(reply, op->fields, &op->view, &op->found);
+}
+
+static void status_read_done(struct redis_call *call, enum err err)
+{
+    struct status_op *op = op_of(call);
+
+    if (err == ERR_NONE && !op->found)
+        err = ERR_NOT_FOUND;
+    op->done(op, err, err == ERR_NONE ? &op->view : NULL);
+}
+
+enum err status_read(struct status_op *op, uint32_t fields)
+{
+    static const struct redis_call_ops ops = {
+        .format = status_read_format,
+        .reply = status_read_reply,
+        .done = status_read_done,
+    };
+
+    op->fields =
+        fields | (fields == FIELDS_ALL ? 0 : FIELD_BIT(FIELD_ID)); /* tells that it exists */
+    op->found = false;
+    op->call = (struct redis_call){
+        .ops = &ops,
+        .n_commands = 1,
+        .read_only = true,
+        .deadline_ms = op->deadline_ms,
+    };
+    return redis_pool_submit(op->store->pool, REDIS_LANE_FAST, &op->call);
+}

@@ -1,0 +1,14 @@
+/* Where statuses are kept: one per worker, immutable. */
+#pragma once
+
+#include "core/text.h"
+
+#include <stddef.h>
+
+struct redis_pool;
+
+struct status_store {
+    struct redis_pool *pool;
+    struct text prefix; /* of all keys: the namespace and ':' */
+    size_t errors_max;  /* most bytes that the JSON array of a status' errors may take */
+};
