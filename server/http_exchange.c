@@ -1,0 +1,311 @@
+#include "server/http_exchange.h"
+
+#include "core/log.h"
+#include "core/mem.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <strings.h>
+#include <sys/socket.h>
+
+/* Of a refused body so much is read and dropped, so that the client gets to see the answer. */
+enum { DISCARD_MAX = 1024 * 1024 };
+
+/* ---- birth: the request line has been read ---- */
+
+static struct http_connection *connection_of(struct MHD_Connection *mhd)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    return info->socket_context;
+}
+
+static void exchange_answered(struct api_request *request);
+
+/* The raw target is gone when the library has decoded it: copy it, with room for the API's own
+ * decoding. */
+void *http_exchange_target(void *cls, const char *uri, struct MHD_Connection *mhd)
+{
+    struct http *http = cls;
+    size_t size = strlen(uri) + 1;
+    struct http_exchange *exchange = mem_alloc(sizeof *exchange + 2 * size);
+
+    *exchange = (struct http_exchange){
+        .http = http,
+        .mhd = mhd,
+        .connection = connection_of(mhd),
+        .started_ns = uv_hrtime(),
+        .scratch = exchange->target + size,
+        .request = { .api = http->api, .answered = exchange_answered },
+    };
+    memcpy(exchange->target, uri, size);
+    return exchange;
+}
+
+/* ---- sending ---- */
+
+static void add_header(struct MHD_Response *response, const char *name, const char *value)
+{
+    if (value && *value)
+        MHD_add_response_header(response, name, value);
+}
+
+static struct MHD_Response *make_response(struct http_exchange *exchange)
+{
+    struct api_answer *answer = &exchange->request.answer;
+    size_t len;
+
+    if (answer->static_body.at) {
+        exchange->answer_bytes = answer->static_body.len;
+        return MHD_create_response_from_buffer(answer->static_body.len,
+                                               (void *)(uintptr_t)answer->static_body.at,
+                                               MHD_RESPMEM_PERSISTENT);
+    }
+    char *body = buf_take(&answer->body, &len);
+    exchange->answer_bytes = len;
+    return MHD_create_response_from_buffer(len, body,
+                                           body ? MHD_RESPMEM_MUST_FREE : MHD_RESPMEM_PERSISTENT);
+}
+
+static void add_headers(struct MHD_Response *response, struct http_exchange *exchange)
+{
+    const struct api_answer *answer = &exchange->request.answer;
+    struct text request_id = http_guard_request_id(&exchange->guard);
+    char number[16];
+
+    add_header(response, "Content-Type", answer->content_type);
+    add_header(response, "Cache-Control", "no-store");
+    add_header(response, "X-Content-Type-Options", "nosniff");
+    add_header(response, "Location", answer->location);
+    add_header(response, "Allow", answer->allow);
+    if (answer->preference_applied)
+        add_header(response, "Preference-Applied", "return=minimal");
+    if (answer->retry_after_s) {
+        snprintf(number, sizeof number, "%u", answer->retry_after_s);
+        add_header(response, "Retry-After", number);
+    }
+    if (request_id.at) {
+        char *copy = mem_strndup(request_id.at, request_id.len);
+        add_header(response, "X-Request-Id", copy);
+        free(copy);
+    }
+    if (exchange->close || exchange->http->draining)
+        add_header(response, "Connection", "close");
+}
+
+static enum MHD_Result send_answer(struct http_exchange *exchange)
+{
+    struct MHD_Response *response = make_response(exchange);
+    enum MHD_Result result;
+
+    assert(response);
+    add_headers(response, exchange);
+    exchange->state = EXCHANGE_SENDING;
+    http_conn_enter(&exchange->connection->conn, HTTP_PHASE_REPLY, uv_now(exchange->http->loop));
+    exchange->connection->conn.bytes = exchange->answer_bytes;
+    result = MHD_queue_response(exchange->mhd, exchange->request.answer.status, response);
+    MHD_destroy_response(response);
+    return result;
+}
+
+/* ---- headers ---- */
+
+static enum MHD_Result take_header(void *cls, enum MHD_ValueKind kind, const char *name,
+                                   size_t name_len, const char *value, size_t value_len)
+{
+    (void)kind;
+    http_guard_header(cls, (struct text){ name, name_len },
+                      (struct text){ value ? value : "", value_len });
+    return MHD_YES;
+}
+
+static bool refuse(struct http_exchange *exchange, enum problem problem, const char *detail)
+{
+    api_set_problem(&exchange->request, problem, detail, (struct text){ 0 }, (struct text){ 0 });
+    return false;
+}
+
+/* Bad framing: nothing behind this request can be trusted. False: refused. */
+static bool guard_request(struct http_exchange *exchange, const char *version)
+{
+    struct http_verdict verdict;
+
+    MHD_get_connection_values_n(exchange->mhd, MHD_HEADER_KIND, take_header, &exchange->guard);
+    verdict = http_guard_verdict(&exchange->guard, version, exchange->target);
+    return verdict.ok || refuse(exchange, verdict.problem, verdict.detail);
+}
+
+static bool overloaded(const struct http *http)
+{
+    return http->connections > http->options->max_connections ||
+           http->bodies > http->options->bodies_limit;
+}
+
+static bool begin_request(struct http_exchange *exchange, const char *method)
+{
+    struct api_request *request = &exchange->request;
+
+    memcpy(request->header, exchange->guard.header, sizeof request->header);
+    request->method = http_method_of_name(method);
+    request->target = http_guard_origin_form(exchange->target, &request->header[HTTP_HEADER_HOST]);
+    request->scratch = exchange->scratch;
+    if (overloaded(exchange->http)) {
+        exchange->close = true;
+        return refuse(exchange, PROBLEM_UNAVAILABLE, "Too many connections. Nothing was changed.");
+    }
+    return api_begin(request);
+}
+
+/* The first call: the headers are complete. An answer given here makes the library close the
+ * connection. */
+static enum MHD_Result exchange_begin(struct http_exchange *exchange, const char *method,
+                                      const char *version)
+{
+    uint64_t length = 0;
+    bool has_body, accepted;
+
+    if (!guard_request(exchange, version)) {
+        exchange->close = true;
+        return send_answer(exchange);
+    }
+    accepted = begin_request(exchange, method);
+    has_body = http_guard_has_body(&exchange->guard, &length);
+    exchange->state = accepted ? EXCHANGE_BODY : EXCHANGE_DISCARD;
+    if (!has_body)
+        return MHD_YES;
+
+    http_conn_enter(&exchange->connection->conn, HTTP_PHASE_BODY, uv_now(exchange->http->loop));
+    if (accepted && length != UINT64_MAX && length > exchange->http->options->body_limit) {
+        refuse(exchange, PROBLEM_BODY_TOO_LARGE, NULL);
+        exchange->close = true;
+        return send_answer(exchange);
+    }
+    if (!accepted && (exchange->guard.expect.at || length > exchange->http->options->body_limit)) {
+        exchange->close = true; /* don't make the client send what nobody reads */
+        return send_answer(exchange);
+    }
+    return MHD_YES;
+}
+
+/* ---- body ---- */
+
+static void drop_body(struct http_exchange *exchange)
+{
+    exchange->http->bodies -= exchange->body.cap;
+    buf_finish(&exchange->body);
+}
+
+static void take_body(struct http_exchange *exchange, const char *data, size_t len)
+{
+    struct http *http = exchange->http;
+
+    exchange->connection->conn.bytes += len;
+    if (exchange->state == EXCHANGE_BODY && exchange->body.len + len <= http->options->body_limit) {
+        size_t before = exchange->body.cap;
+        buf_add(&exchange->body, data, len);
+        http->bodies += exchange->body.cap - before;
+        return;
+    }
+    if (exchange->state ==
+        EXCHANGE_BODY) { /* chunked, so nothing told before how long it would be */
+        refuse(exchange, PROBLEM_BODY_TOO_LARGE, NULL);
+        exchange->state = EXCHANGE_DISCARD;
+        exchange->close = true;
+        drop_body(exchange);
+    }
+    exchange->discarded += len;
+    if (exchange->discarded > DISCARD_MAX)
+        shutdown(exchange->connection->conn.fd, SHUT_RDWR);
+}
+
+/* ---- the API ---- */
+
+/* From inside api_handle(), or later from a reply of Redis. */
+static void exchange_answered(struct api_request *request)
+{
+    struct http_exchange *exchange = container_of(request, struct http_exchange, request);
+
+    assert(exchange->state == EXCHANGE_WORKING);
+    exchange->state = EXCHANGE_ANSWERED;
+    exchange->http->working--;
+    if (exchange->suspended) {
+        exchange->suspended = false;
+        exchange->http->due =
+            true; /* the library does not tell by itself that it has something to do */
+        MHD_resume_connection(exchange->mhd);
+    }
+}
+
+static enum MHD_Result exchange_work(struct http_exchange *exchange)
+{
+    struct http *http = exchange->http;
+
+    exchange->state = EXCHANGE_WORKING;
+    http->working++;
+    http_conn_enter(&exchange->connection->conn, HTTP_PHASE_WORKING, uv_now(http->loop));
+    exchange->request.body = buf_text(&exchange->body);
+    exchange->request.deadline_ms = uv_now(http->loop) + http->options->request_ms;
+    api_handle(&exchange->request);
+    if (exchange->state == EXCHANGE_ANSWERED)
+        return send_answer(exchange);
+    exchange->suspended = true;
+    MHD_suspend_connection(exchange->mhd);
+    return MHD_YES;
+}
+
+enum MHD_Result http_exchange_run(void *cls, struct MHD_Connection *mhd, const char *url,
+                                  const char *method, const char *version, const char *upload,
+                                  size_t *upload_size, void **con_cls)
+{
+    struct http_exchange *exchange = *con_cls;
+
+    (void)cls;
+    (void)mhd;
+    (void)url; /* decoded by the library, which cuts it at %00 */
+    if (exchange->state == EXCHANGE_HEADERS)
+        return exchange_begin(exchange, method, version);
+    if (*upload_size) {
+        take_body(exchange, upload, *upload_size);
+        *upload_size = 0;
+        return MHD_YES;
+    }
+    if (exchange->state == EXCHANGE_BODY)
+        return exchange_work(exchange);
+    assert(exchange->state == EXCHANGE_DISCARD || exchange->state == EXCHANGE_ANSWERED);
+    return send_answer(exchange);
+}
+
+/* ---- end ---- */
+
+static void log_access(const struct http_exchange *exchange, const char *method)
+{
+    log_event(LOG_INFO, "request", LOG_S("method", method), LOG_S("target", exchange->target),
+              LOG_I("status", exchange->request.answer.status),
+              LOG_I("bytes", exchange->answer_bytes),
+              LOG_I("us", (uv_hrtime() - exchange->started_ns) / 1000),
+              LOG_T("request_id", http_guard_request_id(&exchange->guard)));
+}
+
+void http_exchange_completed(void *cls, struct MHD_Connection *mhd, void **con_cls,
+                             enum MHD_RequestTerminationCode code)
+{
+    struct http *http = cls;
+    struct http_exchange *exchange = *con_cls;
+
+    (void)mhd;
+    (void)code;
+    if (!exchange)
+        return;
+    assert(exchange->state !=
+           EXCHANGE_WORKING); /* suspended connections are not ended by the library */
+    if (http->options->access_log) {
+        enum http_method method = exchange->request.method;
+        log_access(exchange, method < HTTP_METHOD_COUNT ? http_method_name(method) : "?");
+    }
+    http_conn_enter(&exchange->connection->conn, HTTP_PHASE_IDLE, uv_now(http->loop));
+    drop_body(exchange);
+    api_finish(&exchange->request);
+    free(exchange);
+    *con_cls = NULL;
+}

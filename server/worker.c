@@ -1,0 +1,178 @@
+/*
+ *   RUNNING --worker_drain()--> DRAINING --no connection left, or drain_ms--> CUTTING --no request
+ * left--> STOPPED
+ *
+ * While CUTTING, the Redis pool is closed first: that ends every call, so every request gets its
+ * answer and none is suspended when the HTTP library stops (which would abort the process).
+ */
+#include "server/worker.h"
+
+#include "core/log.h"
+#include "core/mem.h"
+
+#include <assert.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+enum { READY_POLL_MS = 5, LAST_ANSWERS_MS = 200 };
+
+struct worker {
+    const struct worker_options *options;
+    uv_thread_t thread;
+    uv_loop_t loop;
+    uv_async_t drain;
+    uv_prepare_t turn;
+    uv_timer_t timer; /* first: waiting for Redis; then: the drain's deadline */
+    struct http *http;
+    struct redis_pool *redis;
+    struct api api;
+    atomic_bool was_ready;
+    bool stopping;
+};
+
+/* Before the loop sleeps: HTTP first, as it queues commands; then all of them leave in one write.
+ */
+static void turn_ended(uv_prepare_t *turn)
+{
+    struct worker *worker = turn->data;
+
+    if (worker->http)
+        http_run(worker->http);
+    if (worker->redis)
+        redis_pool_flush(worker->redis);
+}
+
+static void check_ready(uv_timer_t *timer)
+{
+    struct worker *worker = timer->data;
+
+    if (redis_pool_health(worker->redis) != REDIS_HEALTH_READY)
+        return;
+    atomic_store(&worker->was_ready, true);
+    uv_timer_stop(timer);
+}
+
+/* ---- stopping ---- */
+
+static void close_handle(uv_handle_t *handle, void *arg)
+{
+    (void)arg;
+    if (!uv_is_closing(handle))
+        uv_close(handle, NULL);
+}
+
+static void stop_http(uv_timer_t *timer)
+{
+    struct worker *worker = timer->data;
+
+    http_run(worker->http);
+    http_destroy(worker->http);
+    worker->http = NULL;
+    uv_walk(&worker->loop, close_handle, NULL); /* what is left is our own */
+}
+
+static void redis_closed(void *arg)
+{
+    struct worker *worker = arg;
+
+    worker->redis = NULL;
+    assert(http_working(worker->http) == 0);
+    if (http_open_connections(worker->http) > 0) /* the last answers leave, then that is that */
+        uv_timer_start(&worker->timer, stop_http, LAST_ANSWERS_MS, 0);
+    else
+        uv_timer_start(&worker->timer, stop_http, 0, 0);
+}
+
+static void cut(struct worker *worker)
+{
+    if (worker->stopping)
+        return;
+    worker->stopping = true;
+    uv_timer_stop(&worker->timer);
+    redis_pool_close(worker->redis, redis_closed, worker);
+}
+
+static void drained(void *arg)
+{
+    cut(arg);
+}
+
+static void drain_expired(uv_timer_t *timer)
+{
+    struct worker *worker = timer->data;
+
+    log_event(LOG_WARN, "drain_expired", LOG_I("connections", http_open_connections(worker->http)),
+              LOG_I("requests", http_working(worker->http)));
+    cut(worker);
+}
+
+static void drain_asked(uv_async_t *async)
+{
+    struct worker *worker = async->data;
+
+    if (worker->stopping)
+        return;
+    uv_timer_start(&worker->timer, drain_expired, worker->options->drain_ms, 0);
+    http_drain(worker->http, drained, worker);
+}
+
+/* ---- life ---- */
+
+static void worker_run(void *arg)
+{
+    struct worker *worker = arg;
+
+    uv_run(&worker->loop, UV_RUN_DEFAULT);
+}
+
+static void init_handles(struct worker *worker)
+{
+    uv_loop_init(&worker->loop);
+    uv_async_init(&worker->loop, &worker->drain, drain_asked);
+    uv_prepare_init(&worker->loop, &worker->turn);
+    uv_timer_init(&worker->loop, &worker->timer);
+    worker->drain.data = worker->turn.data = worker->timer.data = worker;
+    uv_prepare_start(&worker->turn, turn_ended);
+    uv_timer_start(&worker->timer, check_ready, 0, READY_POLL_MS);
+}
+
+struct worker *worker_start(const struct worker_options *options)
+{
+    struct worker *worker = mem_zalloc(sizeof *worker);
+
+    worker->options = options;
+    init_handles(worker);
+    worker->redis = redis_pool_create(&worker->loop, &options->redis);
+    worker->api = (struct api){
+        .store = { .pool = worker->redis,
+                   .prefix = options->prefix,
+                   .errors_max = options->errors_max },
+        .loopback = options->loopback,
+        .allowed_hosts = options->allowed_hosts,
+        .allowed_origins = options->allowed_origins,
+    };
+    worker->http = http_create(&worker->loop, &options->http, &worker->api);
+    if (!worker->http || uv_thread_create(&worker->thread, worker_run, worker) != 0) {
+        log_event(LOG_ERROR, "worker_failed",
+                  LOG_S("reason", worker->http ? "no thread" : "no HTTP daemon"));
+        return NULL; /* the process ends now */
+    }
+    return worker;
+}
+
+bool worker_was_ready(const struct worker *worker)
+{
+    return atomic_load(&worker->was_ready);
+}
+
+void worker_drain(struct worker *worker)
+{
+    uv_async_send(&worker->drain);
+}
+
+void worker_join(struct worker *worker)
+{
+    uv_thread_join(&worker->thread);
+    uv_loop_close(&worker->loop);
+    free(worker);
+}

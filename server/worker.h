@@ -1,0 +1,40 @@
+/*
+ * A worker: a thread with a loop, an HTTP daemon and Redis connections of its own. Workers share
+ * nothing but the listening socket and the immutable options.
+ */
+#pragma once
+
+#include "core/redis_pool.h"
+#include "server/http.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Immutable while any worker runs. */
+struct worker_options {
+    struct http_options http;
+    struct redis_options redis;
+    struct text prefix; /* of all keys */
+    size_t errors_max;
+    bool loopback;
+    const char *const *allowed_hosts;   /* NULL-terminated */
+    const char *const *allowed_origins; /* NULL-terminated */
+    uint64_t drain_ms;
+};
+
+struct worker;
+
+/* Starts the thread. NULL: it can't be started (the log tells why). `options` is borrowed until
+ * worker_join(). */
+struct worker *worker_start(const struct worker_options *options);
+
+/* From any thread: whether its Redis connections have been ready once. */
+bool worker_was_ready(const struct worker *worker);
+
+/*
+ * From any thread: stop accepting, finish what is in flight within drain_ms, then end the thread.
+ */
+void worker_drain(struct worker *worker);
+
+/* Waits for the thread's end and frees the worker. After worker_drain(). */
+void worker_join(struct worker *worker);
