@@ -9,6 +9,7 @@
 
 enum {
     SCRIPT_REPLY = 0, /* of a change: the script's outcome, then the hash */
+    CHANGE_ARGS = 16, /* that change.lua unpacks */
 };
 
 static struct status_op *op_of(struct redis_call *call)
@@ -113,66 +114,41 @@ static const char *const mode_names[] = {
     [STATUS_CHANGE] = "change",
 };
 
-/* The steps of change.lua: as many arguments as count_steps() says. */
-static void add_steps(struct buf *out, const struct status_change *change)
+/* '' where a text is absent. */
+static void add_or_empty(struct buf *out, struct text text)
 {
-    if (change->state != STATE_NONE) {
-        redis_arg_str(out, "state");
-        redis_arg_str(out, state_info(change->state)->name);
-        redis_arg_str(out, status_field_name(state_info(change->state)->timestamp));
-    }
-    if (change->progress.at) {
-        redis_arg_str(out, "set");
-        redis_arg_str(out, status_field_name(FIELD_PROGRESS));
-        redis_arg(out, change->progress);
-    }
-    if (change->data.at) {
-        redis_arg_str(out, "set");
-        redis_arg_str(out, status_field_name(FIELD_DATA));
-        redis_arg(out, change->data);
-    }
-    if (change->error.at) {
-        redis_arg_str(out, "error");
-        redis_arg(out, change->error);
-    }
-    if (change->job_name.at) {
-        redis_arg_str(out, "name");
-        redis_arg(out, change->job_name);
-        redis_arg(out, change->job_name_index);
-    }
-    if (change->job_args.at) {
-        redis_arg_str(out, "args");
-        redis_arg(out, change->job_args);
-        redis_arg_u64(out, change->n_arg_index);
-        for (size_t i = 0; i < change->n_arg_index; i++)
-            redis_arg(out, change->arg_index[i]);
-    }
-    if (change->provider_job_id.at) {
-        redis_arg_str(out, "provider");
-        redis_arg(out, change->provider_job_id);
-        redis_arg(out, change->provider_index);
-    }
-    if (change->request_kill)
-        redis_arg_str(out, "kill");
+    redis_arg(out, text.at ? text : TEXT(""));
 }
 
-static size_t count_steps(const struct status_change *change)
+static void add_change(struct buf *out, const struct status_change *change)
 {
-    return (change->state != STATE_NONE ? 3U : 0U) + (change->progress.at ? 3U : 0U) +
-           (change->data.at ? 3U : 0U) + (change->error.at ? 2U : 0U) +
-           (change->job_name.at ? 3U : 0U) + (change->job_args.at ? 3U + change->n_arg_index : 0U) +
-           (change->provider_job_id.at ? 3U : 0U) + (change->request_kill ? 1U : 0U);
+    const struct state_info *state = change->state == STATE_NONE ? NULL : state_info(change->state);
+
+    redis_arg_str(out, state ? state->name : "");
+    redis_arg_str(out, state ? status_field_name(state->timestamp) : "");
+    add_or_empty(out, change->progress);
+    add_or_empty(out, change->data);
+    add_or_empty(out, change->error);
+    redis_arg_str(out, change->request_kill ? "kill" : "");
+    add_or_empty(out, change->job_name);
+    add_or_empty(out, change->job_name_index);
+    add_or_empty(out, change->provider_job_id);
+    add_or_empty(out, change->provider_index);
+    add_or_empty(out, change->job_args);
+    for (size_t i = 0; i < change->n_arg_index; i++)
+        redis_arg(out, change->arg_index[i]);
 }
 
 static void status_write_format(struct redis_call *call, struct buf *out, bool with_source)
 {
     const struct status_op *op = op_of(call);
 
-    redis_script_command(out, REDIS_SCRIPT_CHANGE, with_source, 5 + count_steps(op->change));
+    redis_script_command(out, REDIS_SCRIPT_CHANGE, with_source,
+                         CHANGE_ARGS + op->change->n_arg_index);
     add_script_head(out, op);
     redis_arg_str(out, mode_names[op->mode]);
     redis_arg_u64(out, op->store->errors_max);
-    add_steps(out, op->change);
+    add_change(out, op->change);
     if (call->n_commands > 1)
         status_view_ask_all(out, op->store->prefix, op->id);
 }
