@@ -55,7 +55,7 @@ struct redis_call {
     /* Private to the Redis client. */
     struct list link; /* waiting or due for a retry */
     bool with_source;
-    unsigned tries;
+    unsigned tries, lane;
     uint64_t retry_at_ms;
     enum err err;
 };

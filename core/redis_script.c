@@ -5,10 +5,10 @@
 
 #include <assert.h>
 
-#define SCRIPT(stem, STEM)                                                                         \
-    {                                                                                              \
-        .name = #stem, .source = { embedded_##stem, sizeof embedded_##stem },                      \
-        .sha1 = EMBEDDED_##STEM##_SHA1                                                             \
+#define SCRIPT(stem, STEM)                                                    \
+    {                                                                         \
+        .name = #stem, .source = { embedded_##stem, sizeof embedded_##stem }, \
+        .sha1 = EMBEDDED_##STEM##_SHA1                                        \
     }
 
 static const struct redis_script scripts[] = {

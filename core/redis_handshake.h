@@ -1,0 +1,24 @@
+/* What is said on a new connection before it serves: one write, and what each reply must be.
+ * Internal. */
+#pragma once
+
+#include "core/redis_pool.h"
+#include "core/redis_reply.h"
+
+#include <stdbool.h>
+
+/* Appends all its commands. */
+void redis_handshake_format(const struct redis_options *options, struct buf *out);
+
+/* How many replies it has. */
+unsigned redis_handshake_steps(const struct redis_options *options);
+
+struct redis_handshake_fault {
+    enum redis_health health;
+    const char *reason; /* static */
+};
+
+/* Whether the reply of this step (from 0) is as it must be; if not, why. */
+bool redis_handshake_reply(const struct redis_options *options, unsigned step,
+                           const struct redis_reply *reply,
+                           struct redis_handshake_fault *ret_fault);

@@ -1,0 +1,150 @@
+"""The benchmarks. Each starts a rig of its own, prints a table and what was asked of it."""
+import pathlib
+import re
+import socket
+import statistics
+import subprocess
+
+from processes import Rig, cpu_seconds, request, resident_kib
+
+HERE = pathlib.Path(__file__).parent
+ROUNDS = 7
+SECONDS = 2
+CONNECTIONS = 64
+
+STATUS = {
+    "id": "bench", "state": "started", "job_name": "PublishBook", "job_args": {"book": "gid://app/Book/53"},
+    "provider_job_id": 42, "data": {"page": 7}, "progress": 0.7,
+}
+
+
+class Load:
+    """A load: what wrk asks of which server."""
+
+    def __init__(self, name, server, redis, url, script=None):
+        self.name, self.url, self.script = name, url, script
+        self.server, self.redis = server, redis
+        self.rates, self.cpu_server, self.cpu_redis = [], [], []
+
+    def run(self, seconds=SECONDS):
+        command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s"]
+        if self.script:
+            command += ["-s", str(HERE / self.script)]
+        before = cpu_seconds(self.server), cpu_seconds(self.redis)
+        output = subprocess.run([*command, self.url], capture_output=True, text=True, check=True).stdout
+        after = cpu_seconds(self.server), cpu_seconds(self.redis)
+        if "Non-2xx" in output or "Socket errors" in output:
+            raise RuntimeError(f"{self.name}: {output}")
+        requests = int(re.search(r"(\d+) requests in", output).group(1))
+        self.rates.append(float(re.search(r"Requests/sec:\s+([\d.]+)", output).group(1)))
+        self.cpu_server.append((after[0] - before[0]) / requests * 1e6)
+        self.cpu_redis.append((after[1] - before[1]) / requests * 1e6)
+        return requests
+
+    def cpu(self, turn):
+        return self.cpu_server[turn] + self.cpu_redis[turn]
+
+
+def run_in_turns(loads):
+    for load in loads:
+        load.run(1)  # warm: connections, scripts, allocators
+        load.rates.clear(), load.cpu_server.clear(), load.cpu_redis.clear()
+    for _ in range(ROUNDS):
+        for load in loads:
+            load.run()
+
+
+def print_table(title, loads, base):
+    print(f"\n{title}: {CONNECTIONS} connections, median of {ROUNDS} turns of {SECONDS} s")
+    print(f"  {'':34} {'requests/s':>10} {'ratio':>7} {'CPU us: server':>15} {'+ redis':>8} {'CPU ratio':>10}")
+    for load in loads:
+        ratio = statistics.median(a / b for a, b in zip(load.rates, base.rates))
+        cpu = statistics.median(load.cpu(i) / base.cpu(i) for i in range(ROUNDS))
+        print(f"  {load.name:34} {statistics.median(load.rates):10.0f} {ratio:7.2f} "
+              f"{statistics.median(load.cpu_server):15.1f} {statistics.median(load.cpu_redis):8.1f} {cpu:10.2f}")
+
+
+def verdict(what, value, least=None, most=None):
+    met = value >= least if least is not None else value <= most
+    wanted = f"at least {least}" if least is not None else f"at most {most}"
+    print(f"  {'met   ' if met else 'MISSED'} {what}: {value:.2f} (wanted: {wanted})")
+
+
+def median_ratio(load, base):
+    return statistics.median(a / b for a, b in zip(load.rates, base.rates))
+
+
+def bench_get(binary):
+    with Rig() as rig:
+        jobbad, url = rig.start_jobbad(binary)
+        webdis, webdis_url = rig.start_webdis()
+        request("POST", f"{url}/statuses", STATUS)
+        get = Load("jobbad GET status", jobbad, rig.redis, f"{url}/statuses/bench")
+        peer = Load("webdis HGETALL", webdis, rig.redis, f"{webdis_url}/HGETALL/jobba:id:bench")
+        floor = Load("jobbad GET /health/live (floor)", jobbad, rig.redis, f"{url}/health/live")
+        run_in_turns([get, peer, floor])
+        print_table("GET of one status", [get, peer, floor], peer)
+        verdict("requests/s against webdis", median_ratio(get, peer), least=1.15)
+        verdict("CPU per request against webdis",
+                statistics.median(get.cpu(i) / peer.cpu(i) for i in range(ROUNDS)), most=0.65)
+
+
+def bench_change(binary):
+    with Rig() as rig:
+        jobbad, url = rig.start_jobbad(binary)
+        webdis, webdis_url = rig.start_webdis()
+        for number in range(64):
+            request("POST", f"{url}/statuses", {**STATUS, "id": f"bench{number}", "state": "queued"})
+        peer = Load("webdis HSET", webdis, rig.redis, f"{webdis_url}/HSET/bench/progress/0.7")
+        state = Load("jobbad POST a state", jobbad, rig.redis, url, "states.lua")
+        progress = Load("jobbad PUT progress", jobbad, rig.redis, url, "progress.lua")
+        minimal = Load("jobbad PUT progress, minimal", jobbad, rig.redis, url, "progress_minimal.lua")
+        run_in_turns([state, progress, minimal, peer])
+        print_table("Changes", [state, progress, minimal, peer], peer)
+        verdict("a state change against one HSET of webdis", median_ratio(state, peer), least=0.8)
+        verdict("a progress report against one HSET of webdis", median_ratio(progress, peer), least=0.8)
+
+
+def bench_memory(binary):
+    with Rig() as rig:
+        jobbad, url = rig.start_jobbad(binary)
+        for number in range(64):
+            request("POST", f"{url}/statuses", {**STATUS, "id": f"bench{number}", "state": "queued"})
+        load = Load("mixed", jobbad, rig.redis, url, "mixed.lua")
+        done = load.run(5)
+        first = resident_kib(jobbad)
+        print(f"\nMemory: {first} KiB resident after {done} requests")
+        while done < 1_000_000:
+            done += load.run(5)
+        last = resident_kib(jobbad)
+        print(f"  {last} KiB resident after {done} requests")
+        verdict("growth over a million requests", last / first, most=1.05)
+
+
+def bench_idle(binary):
+    with Rig() as rig:
+        jobbad, url = rig.start_jobbad(binary)
+        request("POST", f"{url}/statuses", STATUS)
+        alone = Load("GET alone", jobbad, rig.redis, f"{url}/statuses/bench")
+        among = Load("GET among 1,000 idle connections", jobbad, rig.redis, f"{url}/statuses/bench")
+        alone.run(1), alone.rates.clear(), alone.cpu_server.clear(), alone.cpu_redis.clear()
+        for _ in range(ROUNDS):
+            alone.run()
+            idle = open_idle(url, 1000)
+            among.run()
+            for connection in idle:
+                connection.close()
+        print_table("Idle connections", [alone, among], alone)
+        verdict("requests/s among 1,000 idle connections against alone", median_ratio(among, alone), least=0.95)
+
+
+def open_idle(url, count):
+    """Keep-alive connections that have had an answer, as a dashboard's are between two polls."""
+    host, port = url.removeprefix("http://").split(":")
+    connections = []
+    for _ in range(count):
+        connection = socket.create_connection((host, int(port)), 5)
+        connection.sendall(b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        connection.recv(1024)
+        connections.append(connection)
+    return connections

@@ -1,0 +1,90 @@
+"""The processes of a benchmark: one Redis without persistence, jobbad and its peers in front of it."""
+import contextlib
+import json
+import os
+import pathlib
+import re
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+import urllib.request
+
+TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def wait_for_port(port, process):
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise RuntimeError(f"{process.args[0]} ended at once")
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            return
+        time.sleep(0.02)
+    raise RuntimeError(f"{process.args[0]} does not listen")
+
+
+def cpu_seconds(process):
+    """User and system time of a process so far."""
+    fields = pathlib.Path(f"/proc/{process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS_PER_SECOND
+
+
+def resident_kib(process):
+    status = pathlib.Path(f"/proc/{process.pid}/status").read_text()
+    return int(re.search(r"VmRSS:\s+(\d+)", status).group(1))
+
+
+class Rig(contextlib.ExitStack):
+    """Everything that is started here ends with the rig."""
+
+    def __init__(self):
+        super().__init__()
+        self.dir = pathlib.Path(self.enter_context(tempfile.TemporaryDirectory(prefix="jobbad-bench-")))
+        self.redis_port = free_port()
+        self.redis = self.start(
+            ["redis-server", "--port", str(self.redis_port), "--bind", "127.0.0.1", "--save", "",
+             "--appendonly", "no", "--dir", str(self.dir)])
+        wait_for_port(self.redis_port, self.redis)
+
+    def start(self, command, **options):
+        process = subprocess.Popen(command, stdout=options.pop("stdout", subprocess.DEVNULL),
+                                   stderr=subprocess.DEVNULL, **options)
+        self.callback(process.wait)
+        self.callback(process.kill)
+        return process
+
+    def start_jobbad(self, binary, *flags):
+        process = self.start([binary, "--listen", "127.0.0.1:0", "--redis",
+                              f"redis://127.0.0.1:{self.redis_port}", *flags], stdout=subprocess.PIPE, text=True)
+        self.callback(process.stdout.close)
+        url = process.stdout.readline().split()[-1]
+        return process, url
+
+    def start_webdis(self):
+        port = free_port()
+        config = self.dir / "webdis.json"
+        config.write_text(json.dumps({
+            "redis_host": "127.0.0.1", "redis_port": self.redis_port, "redis_auth": None, "database": 0,
+            "http_host": "127.0.0.1", "http_port": port, "threads": os.cpu_count(), "pool_size": 20,
+            "daemonize": False, "websockets": False, "verbosity": 0, "logfile": "/dev/null",
+            "acl": [{"disabled": ["DEBUG"]}],
+        }))
+        process = self.start([shutil.which("webdis") or "/usr/bin/webdis", str(config)])
+        wait_for_port(port, process)
+        return process, f"http://127.0.0.1:{port}"
+
+
+def request(method, url, body=None):
+    """One request, for setting things up; the answer's JSON."""
+    data = None if body is None else json.dumps(body).encode()
+    with urllib.request.urlopen(urllib.request.Request(url, data, {"Content-Type": "application/json"},
+                                                       method=method), timeout=5) as answer:
+        return json.loads(answer.read() or "null")
