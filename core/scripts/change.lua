@@ -2,31 +2,27 @@
 -- read and checked before the first write. JSON of clients is opaque bytes here; only what this
 -- service or the gem stored as plain strings is decoded, to find the index entries to remove.
 --
+-- Written to be cheap: no function is made and no command is sent that the change at hand does not need.
+--
 -- KEYS[1]  the status' hash
 -- ARGV     as unpacked below; '' leaves a thing as it is. Of the two of a kind the first is JSON, the
 --          second its text as the index spells it; behind them, the texts of the values of job_args
 -- returns  {nonce, outcome}: created, found, changed, same, exists, missing, errors-full
 
-local key = KEYS[1]
+local call, key = redis.call, KEYS[1]
 local nonce, prefix, id, mode, errors_max, -- mode: create, find or change
   state, stamp, progress, data, added_error, kill,
   name, name_text, provider, provider_text, args = unpack(ARGV, 1, 16)
 local FIRST_ARG = 17
 
--- Absent and null are the same: the gem writes null for what a restart did not have.
-local function read(field)
-  local json = redis.call('HGET', key, field)
-  return json and json ~= 'null' and json or nil
-end
-
-local function decode(json)
-  local ok, decoded = pcall(cjson.decode, '[' .. json .. ']')
-  return ok and decoded[1] or nil
-end
-
 ---- read ----
 
-local old = redis.call('HMGET', key, 'id', 'state', 'updated_at', 'rev')
+local old
+if state == '' then
+  old = call('HMGET', key, 'id', 'state', 'updated_at', 'rev')
+else
+  old = call('HMGET', key, 'id', 'state', 'updated_at', 'rev', stamp, 'started_at', 'attempt')
+end
 local exists = old[1] or old[2]
 if not exists then
   if mode == 'change' then return { nonce, 'missing' } end
@@ -35,60 +31,49 @@ elseif mode ~= 'change' then
 end
 
 -- The clock of a status never runs backwards, whatever the machine's does.
-local time = redis.call('TIME')
+local time = call('TIME')
 local now = time[1] .. string.format('%06d', time[2])
 if old[3] and #old[3] >= #now and old[3] > now then now = old[3] end
 
----- plan: fields to write (name, JSON, name, JSON...) and index entries to move ----
+---- plan: fields to write (name, JSON, name, JSON...), sets and sorted sets to enter and to leave ----
 
 local fields, n = {}, 0
-local moves = {} -- each: type of the key, command, key, arguments
+local enter, leave, record, forget = {}, {}, {}, {}
 
 local function put(field, json)
   fields[n + 1], fields[n + 2] = field, json
   n = n + 2
 end
 
-local function add(set) moves[#moves + 1] = { 'set', 'SADD', prefix .. set, id } end
-local function remove(set) moves[#moves + 1] = { 'set', 'SREM', prefix .. set, id } end
+local old_state = old[2] and old[2]:sub(2, -2)
+local restart = exists and state == 'started' and old[6] and old[6] ~= 'null'
+local attempt = restart and tonumber(old[7]) or 0
 
-local function record(timestamp)
-  put(timestamp, now)
-  moves[#moves + 1] = { 'zset', 'ZADD', prefix .. timestamp, now, id }
-end
-
--- The old attempt is archived whole; the new one begins with what survives.
-local function begin_attempt(attempt)
+if restart or not exists then
   put('id', '"' .. id .. '"')
   put('progress', '0')
   put('errors', '[]')
-  put('attempt', string.format('%d', attempt))
+  put('attempt', string.format('%d', restart and attempt + 1 or 0))
+end
+if restart then
+  local survive = { 'recorded_at', 'queued_at', 'job_name', 'job_args', 'provider_job_id' }
+  local values = call('HMGET', key, unpack(survive))
+  for i = 1, #survive do
+    if values[i] and values[i] ~= 'null' then put(survive[i], values[i]) end
+  end
+  forget = { 'succeeded_at', 'failed_at', 'killed_at' }
+elseif not exists and stamp ~= 'recorded_at' then
+  record[1] = 'recorded_at'
 end
 
-local restart -- the attempt to archive
-if not exists then
-  begin_attempt(0)
-  if stamp ~= 'recorded_at' then record('recorded_at') end
-elseif state == 'started' and read('started_at') then
-  restart = tonumber(read('attempt') or 0)
-  begin_attempt(restart + 1)
-  for _, field in ipairs({ 'recorded_at', 'queued_at', 'job_name', 'job_args', 'provider_job_id' }) do
-    local json = read(field)
-    if json then put(field, json) end
-  end
-  for _, timestamp in ipairs({ 'succeeded_at', 'failed_at', 'killed_at' }) do
-    moves[#moves + 1] = { 'zset', 'ZREM', prefix .. timestamp, id }
-  end
-end
-
-local old_state = old[2] and old[2]:sub(2, -2)
 local enters = state ~= '' and (restart or state ~= old_state)
 if enters then
-  if old_state then remove(old_state) end
-  add(state)
+  enter[1], leave[1] = state, old_state
   put('state', '"' .. state .. '"')
-  if restart or not read(stamp) then record(stamp) end
+  -- Absent and null are the same: the gem writes null for what a restart did not have.
+  if restart or not old[5] or old[5] == 'null' then record[#record + 1] = stamp end
 end
+for i = 1, #record do put(record[i], now) end
 
 if data ~= '' then put('data', data) end
 if enters and state == 'succeeded' then
@@ -98,64 +83,77 @@ elseif progress ~= '' then
 end
 
 if added_error ~= '' then
-  local errors = not restart and read('errors') or '[]'
+  local errors = not restart and call('HGET', key, 'errors') or '[]'
+  if errors == 'null' then errors = '[]' end
   if #errors + #added_error + 1 > tonumber(errors_max) then return { nonce, 'errors-full' } end
   if errors:sub(1, 1) ~= '[' or errors:sub(-1) ~= ']' then error('errors is not an array') end
   local comma = errors == '[]' and '' or ','
   put('errors', errors:sub(1, -2) .. comma .. added_error .. ']')
 end
 
--- Of an index with a set of ids for each value: out of the sets of values that went, into those that came.
-local function reindex(index, before, after)
-  local keep = {}
-  for _, text in ipairs(after) do
-    keep[text] = true
-    add(index .. text)
+if kill ~= '' then
+  local first = call('HGET', key, 'kill_requested_at')
+  if not first or first == 'null' then put('kill_requested_at', now) end
+end
+
+if name ~= '' or provider ~= '' or args ~= '' then
+  local function decode(json)
+    local ok, decoded = pcall(cjson.decode, '[' .. (json or 'null') .. ']')
+    return ok and decoded[1] ~= cjson.null and decoded[1] or nil
   end
-  for _, text in pairs(before) do
-    if not keep[text] then remove(index .. text) end
+
+  -- Of an index with a set of ids for each value: out of the sets of values that went, into those that came.
+  local function reindex(index, before, after)
+    local keep = {}
+    for _, text in ipairs(after) do
+      keep[text] = true
+      enter[#enter + 1] = index .. text
+    end
+    for _, text in pairs(before) do
+      if not keep[text] then leave[#leave + 1] = index .. text end
+    end
+  end
+
+  local before = call('HMGET', key, 'job_name', 'provider_job_id', 'job_args')
+  if name ~= '' then
+    put('job_name', name)
+    reindex('job_name:', { decode(before[1]) }, { name_text })
+  end
+  if provider ~= '' then
+    local text = before[2] -- a number is its own text
+    if not text or text:sub(1, 1) == '"' or text == 'null' then text = decode(text) end
+    put('provider_job_id', provider)
+    reindex('provider_job_id:', { text }, { provider_text })
+  end
+  if args ~= '' then
+    local after = {}
+    for i = FIRST_ARG, #ARGV do after[#after + 1] = ARGV[i] end
+    put('job_args', args)
+    reindex('job_arg:', decode(before[3]) or {}, after)
   end
 end
-
-if name ~= '' then
-  local before = read('job_name')
-  put('job_name', name)
-  reindex('job_name:', { before and decode(before) }, { name_text })
-end
-
-if provider ~= '' then
-  local before = read('provider_job_id')
-  if before and before:sub(1, 1) == '"' then before = decode(before) end -- a number is its own text
-  put('provider_job_id', provider)
-  reindex('provider_job_id:', { before }, { provider_text })
-end
-
-if args ~= '' then
-  local before, after = read('job_args'), {}
-  for at = FIRST_ARG, #ARGV do after[#after + 1] = ARGV[at] end
-  put('job_args', args)
-  reindex('job_arg:', before and decode(before) or {}, after)
-end
-
-if kill ~= '' and not read('kill_requested_at') then put('kill_requested_at', now) end
 
 if n == 0 then return { nonce, 'same' } end
 put('updated_at', now)
-put('rev', string.format('%.0f', (tonumber(old[4]) or 0) + 1))
+put('rev', (tonumber(old[4]) or 0) + 1)
 
--- A key of the wrong type is the only way in which a write below could fail.
-for _, move in ipairs(moves) do
-  local kind = redis.call('TYPE', move[3]).ok
-  if kind ~= move[1] and kind ~= 'none' then error('an index key is a ' .. kind) end
-end
+---- check: a key of the wrong type is the only way in which a write below could fail ----
+
+for i = 1, #enter do call('SCARD', prefix .. enter[i]) end
+for i = 1, #leave do call('SCARD', prefix .. leave[i]) end
+for i = 1, #record do call('ZCARD', prefix .. record[i]) end
+for i = 1, #forget do call('ZCARD', prefix .. forget[i]) end
 
 ---- write ----
 
 if restart then
-  local archive = string.format('%s:%d', key, restart)
-  redis.call('RENAME', key, archive)
-  redis.call('HSET', archive, 'id', string.format('"%s:%d"', id, restart))
+  local archive = string.format('%s:%d', key, attempt)
+  call('RENAME', key, archive)
+  call('HSET', archive, 'id', string.format('"%s:%d"', id, attempt))
 end
-redis.call('HSET', key, unpack(fields))
-for _, move in ipairs(moves) do redis.call(move[2], unpack(move, 3)) end
+call('HSET', key, unpack(fields))
+for i = 1, #leave do call('SREM', prefix .. leave[i], id) end
+for i = 1, #enter do call('SADD', prefix .. enter[i], id) end
+for i = 1, #forget do call('ZREM', prefix .. forget[i], id) end
+for i = 1, #record do call('ZADD', prefix .. record[i], now, id) end
 return { nonce, exists and 'changed' or 'created' }
