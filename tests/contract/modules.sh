@@ -1,0 +1,15 @@
+#!/bin/sh
+# Installs what package-lock.json names, unless it is there already; then makes the file STAMP.
+#
+# usage: modules.sh STAMP
+set -eu
+
+stamp=$(realpath "$1")
+cd "$(dirname "$0")"
+
+exec 9<package-lock.json
+flock 9 # two build directories may do this at once, in this one folder
+if [ ! node_modules/.package-lock.json -nt package-lock.json ]; then
+  npm ci
+fi
+touch "$stamp"
