@@ -76,15 +76,18 @@ static struct status_op *prepare(struct api_request *request, status_done_fn *do
     op->store = &request->api->store;
     op->id = request->id;
     op->deadline_ms = request->deadline_ms;
-    op->want_view = !request->minimal;
+    op->want_view = true;
     op->done = done;
     return op;
 }
 
 static void write_status(struct api_request *request, enum status_mode mode, status_done_fn *done)
 {
-    enum err err = status_write(prepare(request, done), mode, &request->change);
+    struct status_op *op = prepare(request, done);
+    enum err err;
 
+    op->want_view = !request->minimal || mode == STATUS_CREATE; /* a 409 shows the status that is in the way */
+    err = status_write(op, mode, &request->change);
     if (err != ERR_NONE)
         answer_err(request, err, NULL);
 }

@@ -292,7 +292,8 @@ static void log_down(struct redis_pool *pool, struct redis_conn *conn, bool was_
     struct lane *lane = &pool->lanes[conn->lane];
     uint64_t now_ms = uv_now(pool->loop);
 
-    if (pool->closing)
+    if (pool->closing ||
+        (!was_ready && conn->failures == 0)) /* a first try may just have been too early */
         return;
     if (!was_ready && lane->logged_ms && lane->logged == conn->health &&
         now_ms - lane->logged_ms < LOG_EVERY_MS)

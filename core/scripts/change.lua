@@ -68,7 +68,7 @@ end
 
 local enters = state ~= '' and (restart or state ~= old_state)
 if enters then
-  enter[1], leave[1] = state, old_state
+  enter[1], leave[1] = state, old_state or nil
   put('state', '"' .. state .. '"')
   -- Absent and null are the same: the gem writes null for what a restart did not have.
   if restart or not old[5] or old[5] == 'null' then record[#record + 1] = stamp end
