@@ -16,10 +16,11 @@
 
 /* Immutable while the http runs. All times in milliseconds. */
 struct http_options {
-    int listen_fd;            /* borrowed: duplicated */
-    unsigned max_connections; /* beyond it requests are answered 503; twice as many are accepted */
-    size_t body_limit;        /* bytes of one body */
-    size_t bodies_limit;      /* bytes of all bodies that are held at a time */
+    int listen_fd;              /* borrowed: duplicated */
+    unsigned max_connections;   /* beyond it requests are answered 503 */
+    unsigned spare_connections; /* so many more are accepted, to tell them so; then clients wait */
+    size_t body_limit;          /* bytes of one body */
+    size_t bodies_limit;        /* bytes of all bodies that are held at a time */
     uint64_t request_ms, header_ms, body_ms, reply_ms, idle_ms;
     bool access_log;
 };
