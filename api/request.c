@@ -41,6 +41,11 @@ const char *http_header_name(enum http_header header)
     return header_names[header];
 }
 
+void api_init(void)
+{
+    json_object_seed(0); /* the first use of jansson seeds its hash tables */
+}
+
 void api_finish(struct api_request *request)
 {
     change_json_finish(&request->parsed);

@@ -100,6 +100,9 @@ struct api_request {
     } op;
 };
 
+/* Once, before any thread starts. */
+void api_init(void);
+
 /*
  * Finds the route and checks all that can be checked before the body. False: answered, with a
  * problem (request->answered was NOT called); the server still reads or refuses the body as it

@@ -18,6 +18,7 @@ enum {
     SWEEP_MS = 250,
     SWEEP_CONNECTIONS = 1000, /* in one sweep: ten thousand are looked at in 2.5 s */
     RUNS_PER_TURN = 8,        /* then Redis gets its turn */
+    EXIT_BUG = 70,
     DRAIN_IDLE_S = 1, /* how long an idle connection may still bring a request while we drain */
 };
 
@@ -149,6 +150,21 @@ static void sweep(uv_timer_t *timer)
 }
 
 /* ---- life ---- */
+
+/* The library found itself in a state that must not be: end, and let the supervisor start us again.
+ */
+static void library_panicked(void *cls, const char *file, unsigned line, const char *reason)
+{
+    (void)cls;
+    log_event(LOG_ERROR, "microhttpd_panic", LOG_S("file", file), LOG_I("line", line),
+              LOG_S("reason", reason));
+    _exit(EXIT_BUG);
+}
+
+void http_init(void)
+{
+    MHD_set_panic_func(library_panicked, NULL);
+}
 
 struct http *http_create(uv_loop_t *loop, const struct http_options *options, const struct api *api)
 {

@@ -27,6 +27,9 @@ struct http_options {
 
 struct http;
 
+/* Once, before any thread starts. */
+void http_init(void);
+
 /* NULL when libmicrohttpd can't start. `api` and `options` are borrowed until http_destroy(). */
 struct http *http_create(uv_loop_t *loop, const struct http_options *options,
                          const struct api *api);

@@ -8,11 +8,10 @@
 #include "server/child_exec.h"
 #include "server/config.h"
 #include "server/embedded_redis.h"
+#include "server/http.h"
 #include "server/listener.h"
 #include "server/worker.h"
 
-#include <jansson.h>
-#include <microhttpd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,7 +21,6 @@
 
 enum {
     EXIT_USAGE = 2,
-    EXIT_BUG = 70,
     SETTLE_POLL_MS = 5,
     SETTLE_MS = 5000, /* so long the greeting waits for Redis */
     REDIS_STOP_MS = 10000,
@@ -90,22 +88,12 @@ static int run_action(enum config_action action, struct buf *message)
     return EXIT_USAGE;
 }
 
-/* libmicrohttpd found itself in a state that must not be: end, and let the supervisor start us
- * again. */
-static void library_panicked(void *arg, const char *file, unsigned line, const char *reason)
-{
-    (void)arg;
-    log_event(LOG_ERROR, "microhttpd_panic", LOG_S("file", file), LOG_I("line", line),
-              LOG_S("reason", reason));
-    _exit(EXIT_BUG);
-}
-
 static void prepare_process(const struct config *config)
 {
     signal(SIGPIPE, SIG_IGN);
     log_init((enum log_level)config->log_level, (enum log_format)config->log_format);
-    MHD_set_panic_func(library_panicked, NULL);
-    json_object_seed(0); /* before any thread: the first use of jansson seeds its hash tables */
+    http_init();
+    api_init();
 }
 
 /* As many descriptors as the settings may need; where the system gives less, fewer connections. */
