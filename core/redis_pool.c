@@ -149,7 +149,7 @@ enum err redis_pool_submit(struct redis_pool *pool, enum redis_lane lane, struct
 
 static void retry_later(struct redis_pool *pool, struct redis_call *call)
 {
-    uint64_t delay_ms = RETRY_FIRST_MS << (call->tries < 4 ? call->tries : 4);
+    uint64_t delay_ms = (uint64_t)RETRY_FIRST_MS << (call->tries < 4 ? call->tries : 4);
 
     if (pool->closing) {
         end_call(call, ERR_UNAVAILABLE);
@@ -263,7 +263,7 @@ static uint64_t next_random(struct redis_pool *pool)
 
 static uint64_t backoff_ms(struct redis_pool *pool, unsigned failures)
 {
-    uint64_t most = BACKOFF_FIRST_MS << (failures < 5 ? failures : 5);
+    uint64_t most = (uint64_t)BACKOFF_FIRST_MS << (failures < 5 ? failures : 5);
 
     if (most > BACKOFF_MOST_MS)
         most = BACKOFF_MOST_MS;

@@ -18,7 +18,11 @@ if [ "${JOBBAD_FRESH:-}" != inside ]; then
 fi
 
 work=$(mktemp -d)
-trap 'rm -rf --one-file-system "$work"' EXIT
+clean_up() {
+  umount -R -l "$work"/root/{proc,dev,tmp} 2>/dev/null || true
+  rm -rf --one-file-system "$work"
+}
+trap clean_up EXIT
 bare=$work/bare
 if [ "${1:-}" = --keep ]; then bare=$(realpath -m "$2"); fi
 root=$work/root
@@ -91,9 +95,9 @@ prove_run() {
     say "./dev run did not come up"
     return 1
   fi
-  inside "$line" | tee "$work/first"
+  inside "$line -s" | tee "$work/first"
   grep -q '"state":"unqueued"' "$work/first"
-  inside "pkill -TERM -x jobbad" || kill -TERM $!
+  kill -TERM $!
   wait $! || true
 }
 
