@@ -86,7 +86,8 @@ static void write_status(struct api_request *request, enum status_mode mode, sta
     struct status_op *op = prepare(request, done);
     enum err err;
 
-    op->want_view = !request->minimal || mode == STATUS_CREATE; /* a 409 shows the status that is in the way */
+    op->want_view =
+        !request->minimal || mode == STATUS_CREATE; /* a 409 shows the status that is in the way */
     err = status_write(op, mode, &request->change);
     if (err != ERR_NONE)
         answer_err(request, err, NULL);

@@ -3,14 +3,18 @@
  * connections, hears from them through struct redis_conn_owner, and decides what becomes of a call
  * that was not answered.
  *
- *              connect()           address known        connected            all steps answered
- *     DOWN ------------> RESOLVING -------> CONNECTING --------> HANDSHAKE --------> READY
- *      ^                     |                  |                    |                 |
- *      +------- closed() --- CLOSING <----------+--------------------+-----------------+   any
- * fault, or close
+ *        connect()       address known     connected        all answered       READONLY, NOAUTH
+ *   DOWN -------> RESOLVING ----> CONNECTING ----> HANDSHAKE -------> READY ---------> RETIRING
+ *    ^                |               |               |                 |                  |
+ *    |                +---------------+---------------+-----------------+------------------+
+ *    |                                                     |  any fault, drop();
+ *    +---- handles closed ---- CLOSING <-------------------+  RETIRING also: nothing in flight
+ *
+ * RETIRING takes no new calls, but hears what Redis says to those it has: dropping it at once would
+ * make their outcome unknown.
  *
  * Handshake: AUTH, SELECT, CLIENT SETNAME, ROLE (must be master), SCRIPT LOAD of each script: one
- * write.
+ * write (redis_handshake.h).
  */
 #pragma once
 
@@ -27,6 +31,7 @@ enum redis_conn_state {
     REDIS_CONN_CONNECTING,
     REDIS_CONN_HANDSHAKE,
     REDIS_CONN_READY,
+    REDIS_CONN_RETIRING,
     REDIS_CONN_CLOSING,
 };
 
@@ -35,7 +40,7 @@ enum redis_fate {
     REDIS_FATE_ANSWERED, /* call->err says how */
     REDIS_FATE_REFUSED, /* Redis said that it did not execute it; call->err is what it ends with, in
                            the end */
-    REDIS_FATE_NOT_SENT,   /* not all of it reached the kernel, so Redis can't have executed it */
+    REDIS_FATE_NOT_SENT,   /* too little of it reached the kernel for Redis to execute anything */
     REDIS_FATE_UNANSWERED, /* sent, but the connection was lost */
     REDIS_FATE_OVERDUE,    /* its own deadline passed while it was queued or sent */
 };
@@ -56,8 +61,8 @@ struct redis_conn_owner {
 struct redis_flight {
     struct redis_call *call;
     unsigned n_commands, answered;
-    uint64_t end;     /* the stream offset behind its last byte */
-    uint64_t sent_ms; /* when it was queued */
+    uint64_t start, end; /* stream offsets of its first byte and behind its last */
+    uint64_t sent_ms;    /* when it was queued */
     enum redis_fate fate;
     bool with_source; /* once it is answered, send it again with the source */
 };
@@ -78,7 +83,7 @@ struct redis_conn {
     uint64_t writes;
 
     /* For the owner to use. */
-    unsigned failures; /* attempts in a row */
+    unsigned failures; /* in a row: attempts, and connections that did not live long */
     uint64_t connect_at_ms;
     unsigned lane;
 
@@ -98,7 +103,7 @@ struct redis_conn {
     struct buf out;            /* not yet handed to the kernel, but for `taken` */
     struct buf taken;          /* being written by uv_write() */
     uint64_t offset;           /* stream offset of the end of `out` */
-    uint64_t handed;           /* stream offset up to which the kernel may have bytes */
+    uint64_t handed;           /* stream offset of the end of what libuv or the kernel has */
     struct redis_flight *ring; /* options->window entries */
     unsigned head, n_flights;
     unsigned step; /* of the handshake */

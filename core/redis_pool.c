@@ -18,6 +18,7 @@ enum {
     READ_BUFFER_BYTES = 64 * 1024,
     LOG_EVERY_MS = 10 * 1000,
     STRANGE_EVERY_MS = 60 * 1000,
+    STEADY_MS = 1000, /* a connection that lived this long was a good one */
 };
 
 struct lane {
@@ -308,6 +309,16 @@ static void log_down(struct redis_pool *pool, struct redis_conn *conn, bool was_
 
 static void check_closed(struct redis_pool *pool);
 
+/* Not so: Redis, or what stands before it, accepts and then closes, again and again. */
+static bool was_steady(struct redis_conn *conn, bool was_ready, uint64_t now_ms)
+{
+    bool steady = was_ready && now_ms - conn->since_ms >= STEADY_MS;
+
+    if (steady)
+        conn->failures = 0;
+    return steady;
+}
+
 static void conn_down(struct redis_conn *conn, bool was_ready)
 {
     struct redis_pool *pool = pool_of(conn);
@@ -315,22 +326,19 @@ static void conn_down(struct redis_conn *conn, bool was_ready)
     uint64_t now_ms = uv_now(pool->loop);
 
     log_down(pool, conn, was_ready);
-    if (was_ready) {
-        pool->stats.drops++;
-        conn->connect_at_ms = now_ms; /* it may just have been restarted: look at once */
-    } else {
-        pool->stats.connect_failures++;
-        conn->connect_at_ms = now_ms + backoff_ms(pool, conn->failures++);
-        if (!count_ready(lane)) {
-            lane->known_down = true;
-            end_waiting(lane, true, now_ms);
-        }
+    pool->stats.drops += was_ready;
+    pool->stats.connect_failures += !was_ready;
+    if (!was_ready && !count_ready(lane)) {
+        lane->known_down = true;
+        end_waiting(lane, true, now_ms);
     }
     set_tick(pool, true);
     if (pool->closing)
         check_closed(pool);
-    else if (was_ready)
-        connect_now(pool, conn);
+    else if (was_steady(conn, was_ready, now_ms))
+        connect_now(pool, conn); /* Redis may just have been restarted: look at once */
+    else
+        conn->connect_at_ms = now_ms + backoff_ms(pool, conn->failures++);
 }
 
 static void conn_strange(struct redis_conn *conn, struct text error)

@@ -24,7 +24,8 @@ void expect_member(const struct answer *answer, const char *name, const char *js
 void expect_header(const struct answer *answer, const char *name, const char *value);
 
 /* A command's reply, as store() shows it; sets are shown sorted. */
-void expect_store(struct service *service, const char *expected, const char *format, ...);
+void expect_store(struct service *service, const char *expected, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 /* The JSON text of a member of the answer as it was sent, in a static buffer; "" when there is
  * none. */

@@ -115,7 +115,7 @@ static const struct bad cases[] = {
     { "GET", "/statuses/a%00", NULL, 400, "malformed-request", NULL },
     { "GET", "/statuses/a%zz", NULL, 400, "malformed-request", NULL },
     { "GET", "/statuses/a%2", NULL, 400, "malformed-request", NULL },
-    { "GET", "/statuses/\xc3\xa9", NULL, 400, "malformed-request", NULL },
+    { "GET", "/statuses/%C3%A9", NULL, 422, "invalid-value", "id" },
     { "GET", "/statuses/x?fields=", NULL, 400, "malformed-query", "fields" },
     { "GET", "/statuses/x?fields=colour", NULL, 400, "malformed-query", "fields" },
     { "GET", "/statuses/x?fields=state,", NULL, 400, "malformed-query", "fields" },

@@ -61,6 +61,7 @@ static void all_keys_are_there_in_order(void **state)
 static void every_field_of_the_body_is_stored_and_indexed(void **state)
 {
     struct service *service = *state;
+    service_flush(service);
     const struct answer *answer =
         ask(service, "POST", "/statuses",
             "{\"id\":\"full\",\"state\":\"queued\",\"job_name\":\"Publish\",\"job_args\":"
