@@ -52,6 +52,16 @@ static void write_time(struct buf *out, const struct status_view *view, enum sta
     buf_add_char(out, '"');
 }
 
+/* What is no state of ours, or is missing, is `unknown`: a client knows seven states. */
+static void write_state(struct buf *out, const struct status_view *view)
+{
+    enum state state = status_view_state(view);
+
+    buf_add_char(out, '"');
+    buf_add_str(out, state_info(state == STATE_NONE ? STATE_UNKNOWN : state)->name);
+    buf_add_char(out, '"');
+}
+
 static void write_bool(struct buf *out, bool value)
 {
     buf_add_str(out, value ? "true" : "false");
@@ -69,6 +79,8 @@ static void write_value(struct buf *out, const struct status_view *view, unsigne
         write_bool(out, is_completed(view));
     else if (key == STATUS_KEY_KILL_REQUESTED)
         write_bool(out, view->field[FIELD_KILL_REQUESTED_AT].at != NULL);
+    else if (key == FIELD_STATE)
+        write_state(out, view);
     else if (is_time(key))
         write_time(out, view, key);
     else if (view->field[key].at)
