@@ -1,16 +1,5 @@
 /* Bad input: a clear 4xx that names the culprit, nothing changed, the connection still good. */
-#include "tests/lib/service.h"
-#include "tests/lib/until.h"
-
-#include <setjmp.h>
-#include <signal.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-#include <cmocka.h>
+#include "tests/service/service_test.h"
 
 struct bad {
     const char *method, *path, *body;
@@ -252,6 +241,7 @@ int main(void)
         cmocka_unit_test(too_many_parameters_are_refused),
         cmocka_unit_test(a_body_up_to_the_limit_is_taken),
         cmocka_unit_test(many_args_are_refused),
+        ENDS_CLEANLY,
     };
     return cmocka_run_group_tests_name("bad_input", tests, service_setup, service_teardown);
 }

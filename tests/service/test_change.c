@@ -1,16 +1,5 @@
 /* PATCH, progress, errors, data, kill requests: fields and indexes. */
-#include "tests/lib/service.h"
-#include "tests/lib/until.h"
-
-#include <setjmp.h>
-#include <signal.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-#include <cmocka.h>
+#include "tests/service/service_test.h"
 
 static void patch_replaces_fields_whole_and_leaves_the_others(void **state)
 {
@@ -242,6 +231,31 @@ static void times_never_run_backwards(void **state)
     assert_string_equal(answer_string(answer, "updated_at"), "2100-01-01T00:00:00.000000Z");
 }
 
+static void every_change_can_be_answered_without_a_body(void **state)
+{
+    static const struct {
+        const char *method, *path, *body;
+    } changes[] = {
+        { "PATCH", "/statuses/m", "{\"data\":1}" },   { "PUT", "/statuses/m/progress", "0.5" },
+        { "POST", "/statuses/m/errors", "\"boom\"" }, { "PUT", "/statuses/m/data", "2" },
+        { "POST", "/statuses/m/request_kill", NULL }, { "POST", "/statuses/m/started", NULL },
+    };
+    struct service *service = *state;
+
+    expect(service, 201, "PUT", "/statuses/m", NULL);
+    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+        const struct answer *answer =
+            expect_with(service, 204, "Prefer: return=minimal", changes[i].method, changes[i].path,
+                        changes[i].body);
+        assert_int_equal(answer->len, 0);
+        expect_header(answer, "Preference-Applied", "return=minimal");
+        expect_header(answer, "Content-Type", NULL);
+    }
+    expect_store(service, "7 2 0.5 [\"boom\"] \"started\"",
+                 "HMGET jobba:id:m rev data progress errors state");
+    expect_with(service, 404, "Prefer: return=minimal", "PATCH", "/statuses/none", "{}");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -258,6 +272,8 @@ int main(void)
         cmocka_unit_test(curls_default_type_is_read_as_json),
         cmocka_unit_test(nobody_can_be_changed),
         cmocka_unit_test(times_never_run_backwards),
+        cmocka_unit_test(every_change_can_be_answered_without_a_body),
+        ENDS_CLEANLY,
     };
     return cmocka_run_group_tests_name("change", tests, service_setup, service_teardown);
 }

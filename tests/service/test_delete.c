@@ -1,16 +1,5 @@
 /* DELETE: what may be deleted, and that nothing is left. */
-#include "tests/lib/service.h"
-#include "tests/lib/until.h"
-
-#include <setjmp.h>
-#include <signal.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-#include <cmocka.h>
+#include "tests/service/service_test.h"
 
 static void only_a_completed_status_is_deleted(void **state)
 {
@@ -97,6 +86,7 @@ int main(void)
         cmocka_unit_test(nothing_is_left_of_a_full_status),
         cmocka_unit_test(others_stay),
         cmocka_unit_test(a_deleted_id_can_be_used_again),
+        ENDS_CLEANLY,
     };
     return cmocka_run_group_tests_name("delete", tests, service_setup, service_teardown);
 }

@@ -1,16 +1,5 @@
 /* Statuses as the Ruby gem jobba 2.0 writes them, and what it can read of ours. */
-#include "tests/lib/service.h"
-#include "tests/lib/until.h"
-
-#include <setjmp.h>
-#include <signal.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-#include <cmocka.h>
+#include "tests/service/service_test.h"
 
 /* The order and the encodings of the gem, with the 68-year expiry of its keys. */
 static void gem_creates(struct service *service, const char *id)
@@ -154,6 +143,7 @@ int main(void)
         cmocka_unit_test(ours_have_what_it_needs),
         cmocka_unit_test(a_hash_with_foreign_fields_is_read),
         cmocka_unit_test(a_key_of_the_wrong_type_changes_nothing),
+        ENDS_CLEANLY,
     };
     return cmocka_run_group_tests_name("gem", tests, service_setup, service_teardown);
 }

@@ -1,16 +1,6 @@
 /* Methods, headers, formats, and the routes of the service itself. */
-#include "tests/lib/service.h"
-#include "tests/lib/until.h"
-
-#include <setjmp.h>
-#include <signal.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-#include <cmocka.h>
+#include "tests/service/every_route.h"
+#include "tests/service/service_test.h"
 
 static void options_and_405_tell_the_methods(void **state)
 {
@@ -39,6 +29,14 @@ static void options_and_405_tell_the_methods(void **state)
         assert_string_equal(answer_string(answer, "type"), "/problems/method-not-allowed");
         assert_string_equal(answer_header(answer, "Allow"), cases[i].allow);
     }
+}
+
+static void an_unknown_expectation_is_refused(void **state)
+{
+    struct service *service = *state;
+
+    expect_problem(expect_with(service, 417, "Expect: tea", "POST", "/statuses", "{}"), 417,
+                   "expectation-failed", NULL);
 }
 
 static void unknown_routes_and_methods_are_told(void **state)
@@ -193,27 +191,6 @@ static void hosts_and_origins_can_be_allowed(void **state)
 /* openapi.yaml tells these answers of many routes: each is asked of each. */
 static void every_route_refuses_alike(void **state)
 {
-    static const struct {
-        const char *method, *path;
-    } routes[] = {
-        { "POST", "/statuses" },
-        { "GET", "/statuses/r" },
-        { "HEAD", "/statuses/r" },
-        { "PUT", "/statuses/r" },
-        { "PATCH", "/statuses/r" },
-        { "DELETE", "/statuses/r" },
-        { "PUT", "/statuses/r/progress" },
-        { "POST", "/statuses/r/errors" },
-        { "GET", "/statuses/r/data" },
-        { "PUT", "/statuses/r/data" },
-        { "POST", "/statuses/r/request_kill" },
-        { "GET", "/statuses/r/attempts" },
-        { "POST", "/statuses/r/queued" },
-        { "GET", "/health/live" },
-        { "GET", "/health/ready" },
-        { "GET", "/version" },
-        { "GET", "/openapi.yaml" },
-    };
     static const char *const html[] = { "Accept: text/html", NULL };
     static const char *const foreign[] = { "Origin: http://evil.example", NULL };
     static const char *const text[] = { "Content-Type: text/plain", NULL };
@@ -222,29 +199,30 @@ static void every_route_refuses_alike(void **state)
     char path[96];
 
     memset(big, ' ', sizeof big - 1);
-    for (size_t i = 0; i < sizeof routes / sizeof *routes; i++) {
-        const char *method = routes[i].method;
+    for (size_t i = 0; i < N_EVERY_ROUTE; i++) {
+        const char *method = every_route[i].method;
         bool reads = strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
-        snprintf(path, sizeof path, "%s?nosuch=1", routes[i].path);
+        snprintf(path, sizeof path, "%s?nosuch=1", every_route[i].path);
         assert_int_equal(ask(service, method, path, NULL)->status, 400);
-        if (strcmp(routes[i].path, "/openapi.yaml") != 0)
+        if (strcmp(every_route[i].path, "/openapi.yaml") != 0)
             assert_int_equal(
-                client_ask(service->client, method, routes[i].path, NULL, html)->status, 406);
-        if (strstr(routes[i].path, "/r")) {
-            snprintf(path, sizeof path, "/statuses/bad%%20id%s", strstr(routes[i].path, "/r") + 2);
-            if (strncmp(routes[i].path, "/statuses/r", 11) == 0)
+                client_ask(service->client, method, every_route[i].path, NULL, html)->status, 406);
+        if (strstr(every_route[i].path, "/r")) {
+            snprintf(path, sizeof path, "/statuses/bad%%20id%s",
+                     strstr(every_route[i].path, "/r") + 2);
+            if (strncmp(every_route[i].path, "/statuses/r", 11) == 0)
                 assert_int_equal(ask(service, method, path, NULL)->status, 422);
         }
         if (reads)
             continue;
-        assert_int_equal(client_ask(service->client, method, routes[i].path, NULL, foreign)->status,
-                         403);
-        assert_int_equal(ask(service, method, routes[i].path, big)->status, 413);
+        assert_int_equal(
+            client_ask(service->client, method, every_route[i].path, NULL, foreign)->status, 403);
+        assert_int_equal(ask(service, method, every_route[i].path, big)->status, 413);
         bool takes_body = strcmp(method, "DELETE") != 0;
         if (takes_body)
             assert_int_equal(
-                client_ask(service->client, method, routes[i].path, "{}", text)->status, 415);
-        assert_int_equal(ask(service, method, routes[i].path, takes_body ? "{" : "{}")->status,
+                client_ask(service->client, method, every_route[i].path, "{}", text)->status, 415);
+        assert_int_equal(ask(service, method, every_route[i].path, takes_body ? "{" : "{}")->status,
                          400);
     }
 }
@@ -254,6 +232,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(options_and_405_tell_the_methods),
         cmocka_unit_test(unknown_routes_and_methods_are_told),
+        cmocka_unit_test(an_unknown_expectation_is_refused),
         cmocka_unit_test(accept_is_respected),
         cmocka_unit_test(the_service_tells_about_itself),
         cmocka_unit_test(answers_are_not_cached_nor_sniffed),
@@ -261,6 +240,7 @@ int main(void)
         cmocka_unit_test(other_sites_pages_are_kept_out),
         cmocka_unit_test(hosts_and_origins_can_be_allowed),
         cmocka_unit_test(every_route_refuses_alike),
+        ENDS_CLEANLY,
     };
     return cmocka_run_group_tests_name("protocol", tests, service_setup, service_teardown);
 }

@@ -1,16 +1,5 @@
 /* GET and HEAD of a status, its data and its attempts. */
-#include "tests/lib/service.h"
-#include "tests/lib/until.h"
-
-#include <setjmp.h>
-#include <signal.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-#include <cmocka.h>
+#include "tests/service/service_test.h"
 
 static void head_is_get_without_the_body(void **state)
 {
@@ -206,6 +195,7 @@ int main(void)
         cmocka_unit_test(attempts_are_listed_oldest_first),
         cmocka_unit_test(an_archived_attempt_can_be_read_but_not_changed),
         cmocka_unit_test(times_are_rfc_3339_with_microseconds),
+        ENDS_CLEANLY,
     };
     return cmocka_run_group_tests_name("read", tests, service_setup, service_teardown);
 }

@@ -1,16 +1,5 @@
 /* The seven states: timestamps, indexes, restarts (docs/redis-layout.md). */
-#include "tests/lib/service.h"
-#include "tests/lib/until.h"
-
-#include <setjmp.h>
-#include <signal.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-#include <cmocka.h>
+#include "tests/service/service_test.h"
 
 static const char *const states[] = { "unqueued", "queued", "started", "succeeded",
                                       "failed",   "killed", "unknown" };
@@ -250,6 +239,7 @@ int main(void)
         cmocka_unit_test(a_job_that_was_never_queued_restarts),
         cmocka_unit_test(what_comes_with_a_restart_belongs_to_the_new_attempt),
         cmocka_unit_test(a_restart_can_move_the_name_too),
+        ENDS_CLEANLY,
     };
     return cmocka_run_group_tests_name("states", tests, service_setup, service_teardown);
 }

@@ -1,0 +1,30 @@
+/* A request for each route of the service, for what they have in common. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+static const struct every_route {
+    const char *method, *path, *body; /* a body that would do; NULL: none */
+    bool uses_redis;
+} every_route[] = {
+    { "POST", "/statuses", NULL, true },
+    { "GET", "/statuses/r", NULL, true },
+    { "HEAD", "/statuses/r", NULL, true },
+    { "PUT", "/statuses/r", NULL, true },
+    { "PATCH", "/statuses/r", "{\"progress\":0.5}", true },
+    { "DELETE", "/statuses/r", NULL, true },
+    { "PUT", "/statuses/r/progress", "0.5", true },
+    { "POST", "/statuses/r/errors", "\"boom\"", true },
+    { "GET", "/statuses/r/data", NULL, true },
+    { "PUT", "/statuses/r/data", "1", true },
+    { "POST", "/statuses/r/request_kill", NULL, true },
+    { "GET", "/statuses/r/attempts", NULL, true },
+    { "POST", "/statuses/r/queued", NULL, true },
+    { "GET", "/health/live", NULL, false },
+    { "GET", "/health/ready", NULL, true },
+    { "GET", "/version", NULL, false },
+    { "GET", "/openapi.yaml", NULL, false },
+};
+
+enum { N_EVERY_ROUTE = sizeof every_route / sizeof *every_route };
