@@ -1,6 +1,7 @@
 #include "server/child_exec.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +18,22 @@ static void reset_signals(void)
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     signal(SIGPIPE, SIG_DFL);
+}
+
+bool child_exec_finds(const char *program)
+{
+    const char *at = getenv("PATH");
+    char path[PATH_MAX];
+
+    if (strchr(program, '/'))
+        return access(program, X_OK) == 0;
+    for (size_t len; at && *at; at += len + (at[len] == ':')) {
+        len = strcspn(at, ":");
+        snprintf(path, sizeof path, "%.*s/%s", (int)len, at, program);
+        if (access(path, X_OK) == 0)
+            return true;
+    }
+    return false;
 }
 
 void child_exec_if_asked(int argc, char **argv)

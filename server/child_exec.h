@@ -5,16 +5,15 @@
  */
 #pragma once
 
-#include <sys/types.h>
+#include <stdbool.h>
 
-/*
- * The arguments to spawn /proc/self/exe with, so that it becomes `program` with `argument`.
- * NULL-terminated; the caller frees the array, not its elements, which are static or the caller's.
+/* Spawn /proc/self/exe with: any argv[0], this mark, the parent's pid, the program, its arguments.
  */
 #define CHILD_EXEC_MARK "--jobbad-child-exec"
 
-/*
- * main() calls this first. Returns if this process is not such a child; else it becomes
- * argv[3] with the arguments from there on: CHILD_EXEC_MARK, the parent's pid, program, arguments.
+/* main() calls this first. Returns if this process is not such a child; else becomes the program.
  */
 void child_exec_if_asked(int argc, char **argv);
+
+/* Whether execvp() would find this program. */
+bool child_exec_finds(const char *program);

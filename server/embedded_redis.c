@@ -293,6 +293,17 @@ static void start(struct embedded_redis *redis)
     uv_close((uv_handle_t *)&redis->output, output_closed);
 }
 
+static bool check_program(const struct config *config, struct buf *message)
+{
+    if (child_exec_finds(config->redis_server))
+        return true;
+    buf_printf(message,
+               "redis_server %s: no such program; install redis-server, or set redis to one that "
+               "runs already",
+               config->redis_server);
+    return false;
+}
+
 struct embedded_redis *embedded_redis_start(uv_loop_t *loop, const struct config *config,
                                             struct buf *message)
 {
@@ -301,7 +312,7 @@ struct embedded_redis *embedded_redis_start(uv_loop_t *loop, const struct config
     redis->loop = loop;
     redis->config = config;
     redis->lock_fd = -1;
-    if (!make_address(redis, message) ||
+    if (!check_program(config, message) || !make_address(redis, message) ||
         !data_dir_open(config->data_dir, LOCK_WAIT_MS, &redis->lock_fd, message) ||
         !write_redis_conf(redis, message)) {
         if (redis->lock_fd >= 0)
