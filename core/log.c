@@ -173,7 +173,7 @@ static bool write_line(const struct line *line)
     return write(STDERR_FILENO, line->bytes, line->len) == (ssize_t)line->len;
 }
 
-static void write_event(enum log_level level, const char *event, const struct log_field *fields)
+static bool write_event(enum log_level level, const char *event, const struct log_field *fields)
 {
     struct line line;
 
@@ -183,20 +183,25 @@ static void write_event(enum log_level level, const char *event, const struct lo
     for (; fields->kind != LOG_END; fields++)
         put_field(&line, fields);
     put_tail(&line);
-    if (!write_line(&line))
-        atomic_fetch_add(&settings.dropped, 1);
+    return write_line(&line);
+}
+
+/* What was dropped since the last line that went out. */
+static void write_dropped(void)
+{
+    unsigned long long n = atomic_exchange(&settings.dropped, 0);
+
+    if (n && !write_event(LOG_WARN, "log_lines_dropped",
+                          (const struct log_field[]){ LOG_I("n", n), { .kind = LOG_END } }))
+        atomic_fetch_add(&settings.dropped, n);
 }
 
 void log_write(enum log_level level, const char *event, const struct log_field *fields)
 {
-    unsigned long long dropped;
-
     assert(level < LOG_LEVEL_COUNT);
     if (!log_enabled(level))
         return;
-    dropped = atomic_exchange(&settings.dropped, 0);
-    if (dropped)
-        write_event(LOG_WARN, "log_lines_dropped",
-                    (const struct log_field[]){ LOG_I("n", dropped), { .kind = LOG_END } });
-    write_event(level, event, fields);
+    write_dropped();
+    if (!write_event(level, event, fields))
+        atomic_fetch_add(&settings.dropped, 1);
 }

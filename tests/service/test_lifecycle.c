@@ -139,7 +139,7 @@ static void it_serves_where_it_is_told_to(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof listens / sizeof *listens; i++) {
-        const char *argv[] = { getenv("JOBBAD"),      "--redis", "unix:///nowhere", listens[i],
+        const char *argv[] = { getenv("JOBBAD"),     "--redis", "unix:///nowhere", listens[i],
                                "--insecure-no-auth", NULL };
         struct process jobbad;
         struct client *client;
@@ -167,8 +167,8 @@ static void the_access_log_has_a_line_for_each_request_and_no_bodies(void **stat
 
     (void)state;
     for (size_t i = 0; i < 2; i++) {
-        const char *const flags[] = { "--access-log", "--log-level", "debug", "--log-format",
-                                      formats[i], NULL };
+        const char *const flags[] = { "--access-log", "--log-level", "debug",
+                                      "--log-format", formats[i],    NULL };
         struct service service;
         char *log, *rest = NULL;
 
@@ -314,8 +314,7 @@ static void the_default_directory_is_the_users(void **state)
 
 /* ---- the end ---- */
 
-#define START_R                                                                       \
-    "POST /statuses/r/started HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n"
+#define START_R "POST /statuses/r/started HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n"
 
 static void what_is_in_flight_is_finished_at_the_end(void **state)
 {

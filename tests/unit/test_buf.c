@@ -1,10 +1,5 @@
 #include "core/buf.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
+#include "tests/unit/unit_test.h"
 
 static void assert_content(struct buf *buf, const char *expected)
 {

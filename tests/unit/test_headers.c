@@ -1,9 +1,5 @@
 #include "api/headers.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-
-#include <cmocka.h>
+#include "tests/unit/unit_test.h"
 
 struct row {
     const char *value;
@@ -39,7 +35,7 @@ static void accept_means_what_rfc_9110_says(void **state)
         { ",", false },
     };
     (void)state;
-    check(rows, sizeof rows / sizeof *rows, accept_allows_json);
+    check(rows, COUNT(rows), accept_allows_json);
 }
 
 static void bodies_are_json_or_curls_default_type(void **state)
@@ -57,7 +53,7 @@ static void bodies_are_json_or_curls_default_type(void **state)
         { "application", false },
     };
     (void)state;
-    check(rows, sizeof rows / sizeof *rows, content_type_is_json);
+    check(rows, COUNT(rows), content_type_is_json);
 }
 
 static void prefer_is_searched_for_minimal(void **state)
@@ -74,7 +70,7 @@ static void prefer_is_searched_for_minimal(void **state)
         { "minimal", false },
     };
     (void)state;
-    check(rows, sizeof rows / sizeof *rows, prefer_is_minimal);
+    check(rows, COUNT(rows), prefer_is_minimal);
 }
 
 static void hosts_of_this_machine_are_served(void **state)
@@ -101,7 +97,7 @@ static void hosts_of_this_machine_are_served(void **state)
         { "localhost@evil", false },
     };
     (void)state;
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+    for (size_t i = 0; i < COUNT(rows); i++)
         if (host_is_allowed(text_of(rows[i].value), allowed) != rows[i].expected)
             fail_msg("'%s'", rows[i].value ? rows[i].value : "(none)");
 }
@@ -124,7 +120,7 @@ static void origins_of_other_sites_are_refused(void **state)
         { "localhost:8080", false },
     };
     (void)state;
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+    for (size_t i = 0; i < COUNT(rows); i++)
         if (origin_is_allowed(text_of(rows[i].value), TEXT("localhost:8080"), allowed) !=
             rows[i].expected)
             fail_msg("'%s'", rows[i].value ? rows[i].value : "(none)");

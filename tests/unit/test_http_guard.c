@@ -1,10 +1,5 @@
 #include "server/http_guard.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <string.h>
-
-#include <cmocka.h>
+#include "tests/unit/unit_test.h"
 
 enum { LINES_MAX = 4, OK = PROBLEM_COUNT };
 
@@ -77,7 +72,7 @@ static void feed(struct http_guard *guard, const char *line)
 static void judges_requests(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    for (size_t i = 0; i < COUNT(rows); i++) {
         struct http_guard guard = { 0 };
         for (size_t k = 0; k < LINES_MAX && rows[i].lines[k]; k++)
             feed(&guard, rows[i].lines[k]);
@@ -114,7 +109,7 @@ static void tells_whether_a_body_follows(void **state)
                   { "X-Other: 1", false, 0 } };
     uint64_t length;
     (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < COUNT(cases); i++) {
         struct http_guard guard = { 0 };
         feed(&guard, cases[i].line);
         assert_int_equal(http_guard_has_body(&guard, &length), cases[i].has);
@@ -134,7 +129,7 @@ static void echoes_only_plain_request_ids(void **state)
     (void)state;
     feed(&guard, "X-Request-Id: a-1:/");
     assert_true(text_is(http_guard_request_id(&guard), "a-1:/"));
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+    for (size_t i = 0; i < COUNT(bad); i++) {
         struct http_guard other = { 0 };
         feed(&other, bad[i]);
         assert_null(http_guard_request_id(&other).at);
@@ -154,7 +149,7 @@ static void takes_the_authority_of_an_absolute_target(void **state)
                   { "http://h?x", "/", "h" },        { "*", "*", NULL },
                   { "ftp://h/a", "ftp://h/a", NULL } };
     (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < COUNT(cases); i++) {
         struct text host = { 0 };
         assert_string_equal(http_guard_origin_form(cases[i].target, &host), cases[i].path);
         if (cases[i].host)

@@ -1,12 +1,7 @@
 #include "api/json_text.h"
+#include "tests/unit/unit_test.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <time.h>
-
-#include <cmocka.h>
 
 static bool parses(struct text body, char *raw, size_t size)
 {
@@ -43,7 +38,7 @@ static void keeps_the_bytes_but_for_white_space(void **state)
     };
     char raw[256];
     (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < COUNT(cases); i++) {
         assert_true(parses(text_of(cases[i].body), raw, sizeof raw));
         assert_string_equal(raw, cases[i].raw);
     }
@@ -101,7 +96,7 @@ static void refuses_what_is_no_json(void **state)
     };
     char raw[256];
     (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+    for (size_t i = 0; i < COUNT(cases); i++)
         if (parses(text_of(cases[i]), raw, sizeof raw))
             fail_msg("%s was taken as %s", cases[i], raw);
 }
@@ -113,7 +108,7 @@ static void refuses_nul_wherever_it_is(void **state)
     };
     char raw[16];
     (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+    for (size_t i = 0; i < COUNT(cases); i++)
         assert_false(parses(cases[i], raw, sizeof raw));
 }
 
@@ -186,7 +181,7 @@ static void write_random(struct buf *out, unsigned depth)
 
     write_space(out);
     if (kind == 0) {
-        buf_add_str(out, scalars[(size_t)rand() % (sizeof scalars / sizeof *scalars)]);
+        buf_add_str(out, scalars[(size_t)rand() % (COUNT(scalars))]);
     } else {
         int n = rand() % 4;
         buf_add_char(out, kind == 1 ? '[' : '{');

@@ -1,10 +1,5 @@
 #include "core/redis_pool.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <string.h>
-
-#include <cmocka.h>
+#include "tests/unit/unit_test.h"
 
 static void assert_same(const char *actual, const char *expected)
 {
@@ -36,7 +31,7 @@ static void parses_urls(void **state)
         { "unix:///run/with@sign", "/run/with@sign", NULL, NULL, NULL, 0, 0 },
     };
     (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < COUNT(cases); i++) {
         struct redis_address address;
         const char *message;
         if (!redis_address_parse(cases[i].url, &address, &message))
@@ -81,7 +76,7 @@ static void refuses_bad_urls_without_the_password_in_the_message(void **state)
         "unix:///a?db=x",
     };
     (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < COUNT(cases); i++) {
         struct redis_address address;
         const char *message = NULL;
         if (redis_address_parse(cases[i], &address, &message))

@@ -3,17 +3,11 @@
 #include "core/redis_command.h"
 #include "core/redis_pool.h"
 #include "tests/lib/fake_redis.h"
+#include "tests/unit/unit_test.h"
 
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <time.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 enum { CALLS_MAX = 600, TURNS_MAX = 100000 };
 
@@ -280,7 +274,7 @@ static void errors_mean_what_the_table_says(void **state)
     struct rig *rig = *state;
 
     start(rig);
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < COUNT(cases); i++) {
         unsigned before = fake_redis_commands(rig->fake);
         SCRIPT(rig, { cases[i].reply }, { "+OK\r\n" });
         submit(rig, 0);
@@ -373,7 +367,7 @@ static void garbage_drops_the_connection(void **state)
     struct rig *rig = *state;
 
     start(rig);
-    for (size_t i = 0; i < sizeof garbage / sizeof *garbage; i++) {
+    for (size_t i = 0; i < COUNT(garbage); i++) {
         SCRIPT(rig, { garbage[i] });
         submit(rig, 0);
         run_until(rig, rig->calls[0].done);
@@ -504,7 +498,7 @@ static void a_bad_handshake_tells_why(void **state)
     rig->options.address.password = password;
     rig->options.address.db = 3;
     rig->pool = redis_pool_create(&rig->loop, &rig->options);
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < COUNT(cases); i++) {
         fake_redis_handshake(rig->fake, NULL, NULL);
         run_until(rig, is_ready(rig));
         fake_redis_handshake(rig->fake, cases[i].command, cases[i].reply);
@@ -534,7 +528,7 @@ static void a_connection_lost_at_each_point_of_the_handshake_is_tried_again(void
     struct rig *rig = *state;
 
     rig->pool = redis_pool_create(&rig->loop, &rig->options);
-    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+    for (size_t i = 0; i < COUNT(commands); i++) {
         fake_redis_handshake(rig->fake, commands[i], NULL);
         fake_redis_hang_up(rig->fake);
         unsigned before = fake_redis_connections(rig->fake);
@@ -617,7 +611,7 @@ static void tcp_works_by_name_by_ipv4_and_by_ipv6(void **state)
                                             { "127.0.0.1", "localhost" } };
     struct rig *rig = *state;
 
-    for (size_t i = 0; i < sizeof hosts / sizeof *hosts; i++) {
+    for (size_t i = 0; i < COUNT(hosts); i++) {
         char host[32];
         uint16_t port;
         struct fake_redis *tcp = fake_redis_start_tcp(&rig->loop, hosts[i][0], &port);
@@ -670,8 +664,7 @@ static void every_call_ends_once_whatever_happens(void **state)
     start(rig);
     for (unsigned i = 0; i < CALLS_MAX; i++) {
         if (rand() % 8 == 0)
-            fake_redis_script(rig->fake, &moods[(size_t)rand() % (sizeof moods / sizeof *moods)],
-                              1);
+            fake_redis_script(rig->fake, &moods[(size_t)rand() % (COUNT(moods))], 1);
         if (rand() % 60 == 0)
             fake_redis_hang_up(rig->fake);
         submitted[i] = submit_for(rig, i, 1 + (unsigned)rand() % 3, rand() % 2,

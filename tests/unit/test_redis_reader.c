@@ -1,13 +1,8 @@
 #include "core/buf.h"
 #include "core/redis_reader.h"
+#include "tests/unit/unit_test.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <time.h>
-
-#include <cmocka.h>
 
 enum { MAX_BYTES = 1 << 20 };
 
@@ -70,7 +65,7 @@ static void reads_every_type_whole_or_byte_by_byte(void **state)
 {
     (void)state;
     const struct redis_reply *reply;
-    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+    for (size_t i = 0; i < COUNT(good); i++) {
         struct redis_reader *reader = redis_reader_create(MAX_BYTES);
         size_t len = strlen(good[i].resp);
 
@@ -92,9 +87,9 @@ static void reads_replies_that_come_together(void **state)
     struct redis_reader *reader = redis_reader_create(MAX_BYTES);
 
     for (int round = 0; round < 3; round++) {
-        for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+        for (size_t i = 0; i < COUNT(good); i++)
             redis_reader_feed(reader, good[i].resp, strlen(good[i].resp));
-        for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+        for (size_t i = 0; i < COUNT(good); i++)
             assert_reads(reader, good[i].shown);
         redis_reader_release(reader);
     }
@@ -132,7 +127,7 @@ static void refuses_what_is_no_reply_or_too_long(void **state)
     };
     (void)state;
     const struct redis_reply *reply;
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+    for (size_t i = 0; i < COUNT(bad); i++) {
         struct redis_reader *reader = redis_reader_create(MAX_BYTES);
         redis_reader_feed(reader, bad[i], strlen(bad[i]));
         assert_int_equal(redis_reader_next(reader, &reply), REDIS_READ_BROKEN);

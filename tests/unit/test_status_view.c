@@ -3,12 +3,7 @@
 #include "api/time_text.h"
 #include "core/status_id.h"
 #include "core/status_view.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <string.h>
-
-#include <cmocka.h>
+#include "tests/unit/unit_test.h"
 
 enum { FIELDS_MAX = 16 };
 
@@ -109,7 +104,7 @@ static void times_are_written_for_8000_years(void **state)
     };
     struct buf out = { 0 };
     (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < COUNT(cases); i++) {
         buf_clear(&out);
         time_text_write(&out, cases[i].at);
         assert_string_equal(buf_cstr(&out), cases[i].text);
@@ -142,7 +137,7 @@ static void ids_are_checked(void **state)
     char long_id[129], made[STATUS_ID_UUID_LEN + 1], other[STATUS_ID_UUID_LEN + 1];
     bool archived;
     (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < COUNT(cases); i++) {
         assert_int_equal(status_id_valid(text_of(cases[i].id)), cases[i].valid);
         assert_int_equal(status_id_or_attempt_valid(text_of(cases[i].id), &archived),
                          cases[i].or_attempt);

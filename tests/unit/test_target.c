@@ -1,11 +1,5 @@
 #include "api/target.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
+#include "tests/unit/unit_test.h"
 
 /* "a|b?c=d&e=" of a parsed target. */
 static void show(const struct target *target, char *out, size_t size)
@@ -60,7 +54,7 @@ static void splits_and_decodes(void **state)
     };
     char shown[256];
     (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < COUNT(cases); i++) {
         assert_int_equal(parse(cases[i].raw, shown, sizeof shown), TARGET_OK);
         assert_string_equal(shown, cases[i].shown);
     }
@@ -84,7 +78,7 @@ static void refuses_what_is_no_target(void **state)
     };
     char shown[64];
     (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+    for (size_t i = 0; i < COUNT(cases); i++)
         if (parse(cases[i].raw, shown, sizeof shown) != cases[i].fault)
             fail_msg("'%s'", cases[i].raw);
 }
