@@ -29,7 +29,7 @@ static void write_fraction(double fraction, char ret[PROGRESS_TEXT_SIZE])
             break;
     }
     if (!strpbrk(ret, ".e")) /* a float for readers that tell 1 from 1.0, as the gem's are */
-        strcat(ret, ".0");
+        snprintf(ret, PROGRESS_TEXT_SIZE, "%.1f", fraction);
 }
 
 /* What is known of a progress while its members are read. */

@@ -1,35 +1,15 @@
 #include "api/target.h"
 
+#include "core/percent.h"
+
 /* Where decoded text goes. */
 struct decoder {
     char *out;
 };
 
-static int hex_value(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
-
 static bool is_legal(char c)
 {
     return (unsigned char)c > 0x20 && (unsigned char)c < 0x7f;
-}
-
-static bool decode_escape(const char *at, const char *end, char *ret)
-{
-    int high = at + 2 < end ? hex_value(at[1]) : -1;
-    int low = at + 2 < end ? hex_value(at[2]) : -1;
-
-    if (high < 0 || low < 0)
-        return false;
-    *ret = (char)(high << 4 | low);
-    return *ret != '\0';
 }
 
 static bool decode(struct decoder *decoder, const char *at, const char *end, bool plus_is_space,
@@ -42,7 +22,7 @@ static bool decode(struct decoder *decoder, const char *at, const char *end, boo
         if (!is_legal(c))
             return false;
         if (c == '%') {
-            if (!decode_escape(at, end + 1, &c))
+            if (!percent_decode(at, end, &c))
                 return false;
             at += 2;
         } else if (c == '+' && plus_is_space) {
@@ -92,6 +72,7 @@ static enum target_fault parse_query(struct decoder *decoder, const char *at, co
     return TARGET_OK;
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): it is written through the decoder */
 enum target_fault target_parse(const char *raw, char *scratch, struct target *ret)
 {
     struct decoder decoder = { .out = scratch };

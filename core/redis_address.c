@@ -1,4 +1,5 @@
 #include "core/mem.h"
+#include "core/percent.h"
 #include "core/redis_pool.h"
 
 #include <stdio.h>
@@ -8,30 +9,20 @@
 
 enum { DEFAULT_PORT = 6379, DB_MAX = 1000000 };
 
-static int hex_value(char c)
-{
-    const char *digits = "0123456789abcdef", *found = c ? strchr(digits, c | 0x20) : NULL;
-    return found && (c < 'a' || c <= 'f') ? (int)(found - digits) : -1;
-}
-
 /* A percent-decoded copy; NULL on a bad escape. */
 static char *decoded(const char *at, size_t len)
 {
     char *copy = mem_alloc(len + 1), *out = copy;
 
-    for (size_t i = 0; i < len; i++) {
-        if (at[i] != '%') {
-            *out++ = at[i];
+    for (const char *end = at + len; at < end; at++, out++) {
+        *out = *at;
+        if (*at != '%')
             continue;
-        }
-        int high = i + 2 < len ? hex_value(at[i + 1]) : -1;
-        int low = i + 2 < len ? hex_value(at[i + 2]) : -1;
-        if (high < 0 || low < 0 || high + low == 0) {
+        if (!percent_decode(at, end, out)) {
             free(copy);
             return NULL;
         }
-        *out++ = (char)(high << 4 | low);
-        i += 2;
+        at += 2;
     }
     *out = '\0';
     return copy;

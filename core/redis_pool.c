@@ -208,12 +208,10 @@ static void run_due_retries(struct redis_pool *pool, uint64_t now_ms)
         struct redis_call *call = container_of(due.next, struct redis_call, link);
 
         list_remove(&call->link);
-        if (now_ms >= call->deadline_ms)
-            end_call(call, ERR_UNAVAILABLE);
-        else if (now_ms < call->retry_at_ms)
+        if (now_ms < call->retry_at_ms && now_ms < call->deadline_ms)
             list_add_tail(&pool->retrying, &call->link);
         else if (!route(pool, &pool->lanes[call->lane], call))
-            end_call(call, ERR_UNAVAILABLE);
+            end_call(call, ERR_UNAVAILABLE); /* too late, or nowhere to go */
     }
 }
 

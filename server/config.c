@@ -43,9 +43,17 @@ static const struct setting *find(const char *name, size_t len)
     return NULL;
 }
 
+/* Where the next one begins. */
+static struct buf *next_message(struct loading *loading)
+{
+    if (loading->message->len)
+        buf_add_str(loading->message, "; ");
+    return loading->message;
+}
+
 static bool fail(struct loading *loading, const char *where, const char *name, const char *detail)
 {
-    buf_printf(loading->message, "%s: %s: %s", where, name, detail);
+    buf_printf(next_message(loading), "%s: %s: %s", where, name, detail);
     return false;
 }
 
@@ -63,8 +71,8 @@ static bool set(struct loading *loading, const struct setting *setting, const ch
         *before = source;
     }
     if (!ok)
-        buf_printf(loading->message, "%s: %s: '%s' is not valid, expected %s", where, setting->name,
-                   value, buf_cstr(&expected));
+        buf_printf(next_message(loading), "%s: %s: '%s' is not valid, expected %s", where,
+                   setting->name, value, buf_cstr(&expected));
     buf_finish(&expected);
     return ok;
 }
@@ -155,8 +163,7 @@ static bool load_environment(struct loading *loading, struct flags *flags, char 
             if (!flags->config_file)
                 flags->config_file = equals + 1;
         } else if (!setting) { /* Kubernetes injects such names, so it is no error */
-            log_event(LOG_WARN, "unknown_variable",
-                      LOG_T("name", ((struct text){ entry, skip + len })));
+            buf_printf(next_message(loading), "no such setting: %.*s", (int)(skip + len), entry);
         } else if (!set(loading, setting, equals + 1, CONFIG_FROM_ENVIRONMENT, "environment")) {
             return false;
         }

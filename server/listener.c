@@ -59,7 +59,7 @@ static bool bind_and_listen(int fd, const union address *address, socklen_t len)
 
 static uint16_t bound_port(int fd)
 {
-    union address address;
+    union address address = { 0 };
     socklen_t len = sizeof address;
 
     if (getsockname(fd, &address.any, &len) != 0)

@@ -32,8 +32,6 @@ enum {
     SPARE_FDS = 64,
 };
 
-extern char **environ;
-
 struct process {
     struct config config;
     struct worker_options options;
@@ -94,6 +92,13 @@ static void prepare_process(const struct config *config)
     log_init((enum log_level)config->log_level, (enum log_format)config->log_format);
     http_init();
     api_init();
+}
+
+static void log_warning(struct buf *message)
+{
+    if (message->len)
+        log_event(LOG_WARN, "settings", LOG_S("message", buf_cstr(message)));
+    buf_clear(message);
 }
 
 /* As many descriptors as the settings may need; where the system gives less, fewer connections. */
@@ -318,6 +323,7 @@ int main(int argc, char **argv)
     action = config_load(argc, argv, environ, &process.config, &message);
     if (action == CONFIG_RUN) {
         prepare_process(&process.config);
+        log_warning(&message);
         code = serve(&process, &message);
         if (message.len)
             fprintf(stderr, "jobbad: %s\n", buf_cstr(&message));

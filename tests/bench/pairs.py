@@ -13,7 +13,7 @@ SECONDS = 2
 CONNECTIONS = 64
 
 STATUS = {
-    "id": "bench", "state": "started", "job_name": "PublishBook", "job_args": {"book": "gid://app/Book/53"},
+    "job_name": "PublishBook", "job_args": {"book": "gid://app/Book/53"},
     "provider_job_id": 42, "data": {"page": 7}, "progress": 0.7,
 }
 
@@ -21,17 +21,16 @@ STATUS = {
 class Load:
     """A load: what wrk asks of which server."""
 
-    def __init__(self, name, server, redis, url, script=None):
-        self.name, self.url, self.script = name, url, script
+    def __init__(self, name, server, redis, url, kind=None):
+        self.name, self.url, self.kind = name, url, kind  # kind: of requests.lua; none: the URL itself
         self.server, self.redis = server, redis
         self.rates, self.cpu_server, self.cpu_redis = [], [], []
 
     def run(self, seconds=SECONDS):
         command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s"]
-        if self.script:
-            command += ["-s", str(HERE / self.script)]
+        command += ["-s", str(HERE / "requests.lua"), self.url, "--", self.kind] if self.kind else [self.url]
         before = cpu_seconds(self.server), cpu_seconds(self.redis)
-        output = subprocess.run([*command, self.url], capture_output=True, text=True, check=True).stdout
+        output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
         after = cpu_seconds(self.server), cpu_seconds(self.redis)
         if "Non-2xx" in output or "Socket errors" in output:
             raise RuntimeError(f"{self.name}: {output}")
@@ -74,13 +73,18 @@ def median_ratio(load, base):
     return statistics.median(a / b for a, b in zip(load.rates, base.rates))
 
 
+def create_statuses(url):
+    for number in range(64):
+        request("POST", f"{url}/statuses", {**STATUS, "id": f"bench{number}", "state": "queued"})
+
+
 def bench_get(binary):
     with Rig() as rig:
         jobbad, url = rig.start_jobbad(binary)
         webdis, webdis_url = rig.start_webdis()
-        request("POST", f"{url}/statuses", STATUS)
-        get = Load("jobbad GET status", jobbad, rig.redis, f"{url}/statuses/bench")
-        peer = Load("webdis HGETALL", webdis, rig.redis, f"{webdis_url}/HGETALL/jobba:id:bench")
+        create_statuses(url)
+        get = Load("jobbad GET status", jobbad, rig.redis, url, "get")
+        peer = Load("webdis HGETALL", webdis, rig.redis, webdis_url, "webdis_hgetall")
         floor = Load("jobbad GET /health/live (floor)", jobbad, rig.redis, f"{url}/health/live")
         run_in_turns([get, peer, floor])
         print_table("GET of one status", [get, peer, floor], peer)
@@ -93,24 +97,22 @@ def bench_change(binary):
     with Rig() as rig:
         jobbad, url = rig.start_jobbad(binary)
         webdis, webdis_url = rig.start_webdis()
-        for number in range(64):
-            request("POST", f"{url}/statuses", {**STATUS, "id": f"bench{number}", "state": "queued"})
-        peer = Load("webdis HSET", webdis, rig.redis, f"{webdis_url}/HSET/bench/progress/0.7")
-        state = Load("jobbad POST a state", jobbad, rig.redis, url, "states.lua")
-        progress = Load("jobbad PUT progress", jobbad, rig.redis, url, "progress.lua")
-        minimal = Load("jobbad PUT progress, minimal", jobbad, rig.redis, url, "progress_minimal.lua")
-        run_in_turns([state, progress, minimal, peer])
-        print_table("Changes", [state, progress, minimal, peer], peer)
-        verdict("a state change against one HSET of webdis", median_ratio(state, peer), least=0.8)
-        verdict("a progress report against one HSET of webdis", median_ratio(progress, peer), least=0.8)
+        create_statuses(url)
+        peer = Load("webdis HSET", webdis, rig.redis, webdis_url, "webdis_hset")
+        ours = [Load(f"jobbad {name}", jobbad, rig.redis, url, kind) for name, kind in (
+            ("POST a state", "state"), ("POST a state, minimal", "state_minimal"),
+            ("PUT progress", "progress"), ("PUT progress, minimal", "progress_minimal"))]
+        run_in_turns([*ours, peer])
+        print_table("Changes", [*ours, peer], peer)
+        verdict("a state change against one HSET of webdis", median_ratio(ours[0], peer), least=0.8)
+        verdict("a progress report against one HSET of webdis", median_ratio(ours[2], peer), least=0.8)
 
 
 def bench_memory(binary):
     with Rig() as rig:
         jobbad, url = rig.start_jobbad(binary)
-        for number in range(64):
-            request("POST", f"{url}/statuses", {**STATUS, "id": f"bench{number}", "state": "queued"})
-        load = Load("mixed", jobbad, rig.redis, url, "mixed.lua")
+        create_statuses(url)
+        load = Load("mixed", jobbad, rig.redis, url, "mixed")
         done = load.run(5)
         first = resident_kib(jobbad)
         print(f"\nMemory: {first} KiB resident after {done} requests")
@@ -124,9 +126,9 @@ def bench_memory(binary):
 def bench_idle(binary):
     with Rig() as rig:
         jobbad, url = rig.start_jobbad(binary)
-        request("POST", f"{url}/statuses", STATUS)
-        alone = Load("GET alone", jobbad, rig.redis, f"{url}/statuses/bench")
-        among = Load("GET among 1,000 idle connections", jobbad, rig.redis, f"{url}/statuses/bench")
+        create_statuses(url)
+        alone = Load("GET alone", jobbad, rig.redis, url, "get")
+        among = Load("GET among 1,000 idle connections", jobbad, rig.redis, url, "get")
         alone.run(1), alone.rates.clear(), alone.cpu_server.clear(), alone.cpu_redis.clear()
         for _ in range(ROUNDS):
             alone.run()

@@ -1,8 +1,8 @@
-#!/bin/sh
+#!/usr/bin/env bash
 # Installs what package-lock.json names, unless it is there already; then makes the file STAMP.
 #
 # usage: modules.sh STAMP
-set -eu
+set -euo pipefail
 
 stamp=$(realpath "$1")
 cd "$(dirname "$0")"

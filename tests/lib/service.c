@@ -236,3 +236,12 @@ char *service_log(struct service *service)
     }
     return text;
 }
+
+bool service_log_has(struct service *service, const char *text)
+{
+    char *log = service_log(service);
+    bool found = strstr(log, text) != NULL;
+
+    free(log);
+    return found;
+}

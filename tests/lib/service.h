@@ -52,3 +52,4 @@ char *store_dump(struct service *service);
 
 /* jobbad's stderr so far; the caller frees it. */
 char *service_log(struct service *service);
+bool service_log_has(struct service *service, const char *text);

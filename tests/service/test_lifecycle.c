@@ -55,15 +55,6 @@ static int last_number(const struct service *service, const char *mark)
     return number;
 }
 
-static bool log_has(struct service *service, const char *text)
-{
-    char *log = service_log(service);
-    bool found = strstr(log, text);
-
-    free(log);
-    return found;
-}
-
 static bool is_ready(struct service *service)
 {
     return ask(service, "GET", "/health/ready", NULL)->status == 200;
@@ -374,7 +365,7 @@ static void a_second_signal_ends_it_at_once(void **state)
     raw_send(raw, START_R);
     pause_ms(100);
     process_kill(&service.jobbad, SIGTERM);
-    assert_until(log_has(&service, "event=draining"));
+    assert_until(service_log_has(&service, "event=draining"));
     process_kill(&service.jobbad, SIGTERM);
     assert_int_equal(process_wait(&service.jobbad, END_MS), 1);
     raw_close(raw);

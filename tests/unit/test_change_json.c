@@ -2,8 +2,10 @@
 
 #include "tests/unit/unit_test.h"
 
-enum { ALL = CHANGE_ID | CHANGE_STATE | CHANGE_JOB_NAME | CHANGE_JOB_ARGS | CHANGE_PROVIDER_JOB_ID |
-             CHANGE_DATA | CHANGE_PROGRESS | CHANGE_ERROR };
+enum {
+    ALL = CHANGE_ID | CHANGE_STATE | CHANGE_JOB_NAME | CHANGE_JOB_ARGS | CHANGE_PROVIDER_JOB_ID |
+          CHANGE_DATA | CHANGE_PROGRESS | CHANGE_ERROR
+};
 
 static struct change_json parsed;
 static struct status_change change;

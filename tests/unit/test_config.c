@@ -72,6 +72,19 @@ static void a_flag_wins_over_a_variable_over_the_file_over_the_default(void **st
     config_finish(&config);
 }
 
+static void an_unknown_variable_is_a_warning(void **state)
+{
+    static const char *const variables[] = { "JOBBAD_SERVICE_PORT=1", "JOBBAD_THREADS=3",
+                                             "JOBBAD_X=", NULL };
+
+    (void)state;
+    assert_int_equal(load(NULL, variables), CONFIG_RUN);
+    assert_int_equal(config.threads, 3);
+    assert_string_equal(buf_cstr(&message), "no such setting: JOBBAD_SERVICE_PORT; "
+                                            "no such setting: JOBBAD_X");
+    config_finish(&config);
+}
+
 static void the_file_can_be_named_by_a_variable(void **state)
 {
     char name[96];
@@ -208,6 +221,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_flag_wins_over_a_variable_over_the_file_over_the_default),
+        cmocka_unit_test(an_unknown_variable_is_a_warning),
         cmocka_unit_test(the_file_can_be_named_by_a_variable),
         cmocka_unit_test(flags_are_written_in_each_usual_way),
         cmocka_unit_test(units_are_understood),

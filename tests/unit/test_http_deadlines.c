@@ -21,9 +21,8 @@ struct pair {
 static int setup(void **state)
 {
     (void)state;
-    deadlines = (struct http_deadlines){
-        .header_ms = HEADER_MS, .body_ms = BODY_MS, .reply_ms = REPLY_MS
-    };
+    deadlines =
+        (struct http_deadlines){ .header_ms = HEADER_MS, .body_ms = BODY_MS, .reply_ms = REPLY_MS };
     http_deadlines_init(&deadlines);
     return 0;
 }

@@ -8,7 +8,8 @@
 
 static void an_id_has_only_bytes_that_need_no_escape(void **state)
 {
-    static const char legal[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._~-";
+    static const char legal[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._~-";
     char longest[STATUS_ID_MAX + 2];
 
     (void)state;
@@ -29,10 +30,11 @@ static void an_archived_attempt_has_a_number(void **state)
         const char *id;
         bool valid, archived;
     } cases[] = {
-        { "a", true, false },   { "a:0", true, true },    { "a:12", true, true },
-        { "a:", false, false }, { "a:01", false, false }, { "a:x", false, false },
-        { ":0", false, false }, { "a:0:1", false, false }, { "a:-1", false, false },
-        { "a:99999999999999999999", false, false },
+        { "a", true, false },     { "a:0", true, true },
+        { "a:12", true, true },   { "a:", false, false },
+        { "a:01", false, false }, { "a:x", false, false },
+        { ":0", false, false },   { "a:0:1", false, false },
+        { "a:-1", false, false }, { "a:99999999999999999999", false, false },
     };
 
     (void)state;
@@ -75,9 +77,9 @@ static void every_state_has_its_timestamp_and_group(void **state)
         enum status_field timestamp;
         bool completed;
     } rows[] = {
-        { "unqueued", FIELD_RECORDED_AT, false },  { "queued", FIELD_QUEUED_AT, false },
-        { "started", FIELD_STARTED_AT, false },    { "succeeded", FIELD_SUCCEEDED_AT, true },
-        { "failed", FIELD_FAILED_AT, true },       { "killed", FIELD_KILLED_AT, false },
+        { "unqueued", FIELD_RECORDED_AT, false }, { "queued", FIELD_QUEUED_AT, false },
+        { "started", FIELD_STARTED_AT, false },   { "succeeded", FIELD_SUCCEEDED_AT, true },
+        { "failed", FIELD_FAILED_AT, true },      { "killed", FIELD_KILLED_AT, false },
         { "unknown", FIELD_RECORDED_AT, false },
     };
 
