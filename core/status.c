@@ -8,8 +8,9 @@
 #include <assert.h>
 
 enum {
-    SCRIPT_REPLY = 0, /* of a change: the script's outcome, then the hash */
-    CHANGE_ARGS = 16, /* that change.lua unpacks */
+    SCRIPT_REPLY = 0,  /* of a change: the script's outcome, then the hash */
+    HEAD_ARGS = 3,     /* that both scripts begin with: nonce, prefix, id */
+    CHANGE_PARTS = 11, /* of a change */
 };
 
 static struct status_op *op_of(struct redis_call *call)
@@ -114,41 +115,48 @@ static const char *const mode_names[] = {
     [STATUS_CHANGE] = "change",
 };
 
-/* '' where a text is absent. */
-static void add_or_empty(struct buf *out, struct text text)
-{
-    redis_arg(out, text.at ? text : TEXT(""));
-}
-
-static void add_change(struct buf *out, const struct status_change *change)
+/* What a change may have, in the order of change.lua; returns how many, up to the last that is
+ * there. */
+static size_t list_parts(const struct status_change *change, struct text ret_parts[CHANGE_PARTS])
 {
     const struct state_info *state = change->state == STATE_NONE ? NULL : state_info(change->state);
+    const struct text parts[] = {
+        text_of(state ? state->name : NULL),
+        text_of(state ? status_field_name(state->timestamp) : NULL),
+        change->progress,
+        change->data,
+        change->error,
+        text_of(change->request_kill ? "kill" : NULL),
+        change->job_name,
+        change->job_name_index,
+        change->provider_job_id,
+        change->provider_index,
+        change->job_args,
+    };
+    size_t n = CHANGE_PARTS;
+    _Static_assert(sizeof parts / sizeof *parts == CHANGE_PARTS, "all that change.lua unpacks");
 
-    redis_arg_str(out, state ? state->name : "");
-    redis_arg_str(out, state ? status_field_name(state->timestamp) : "");
-    add_or_empty(out, change->progress);
-    add_or_empty(out, change->data);
-    add_or_empty(out, change->error);
-    redis_arg_str(out, change->request_kill ? "kill" : "");
-    add_or_empty(out, change->job_name);
-    add_or_empty(out, change->job_name_index);
-    add_or_empty(out, change->provider_job_id);
-    add_or_empty(out, change->provider_index);
-    add_or_empty(out, change->job_args);
-    for (size_t i = 0; i < change->n_arg_index; i++)
-        redis_arg(out, change->arg_index[i]);
+    while (n && !parts[n - 1].at)
+        n--;
+    memcpy(ret_parts, parts, n * sizeof *parts);
+    return n;
 }
 
 static void status_write_format(struct redis_call *call, struct buf *out, bool with_source)
 {
     const struct status_op *op = op_of(call);
+    struct text parts[CHANGE_PARTS];
+    size_t n = list_parts(op->change, parts);
 
     redis_script_command(out, REDIS_SCRIPT_CHANGE, with_source,
-                         CHANGE_ARGS + op->change->n_arg_index);
+                         HEAD_ARGS + 2 + n + op->change->n_arg_index);
     add_script_head(out, op);
     redis_arg_str(out, mode_names[op->mode]);
     redis_arg_u64(out, op->store->errors_max);
-    add_change(out, op->change);
+    for (size_t i = 0; i < n; i++)
+        redis_arg(out, parts[i]);
+    for (size_t i = 0; i < op->change->n_arg_index; i++)
+        redis_arg(out, op->change->arg_index[i]);
     if (call->n_commands > 1)
         status_view_ask_all(out, op->store->prefix, op->id);
 }
@@ -182,7 +190,7 @@ static void status_delete_format(struct redis_call *call, struct buf *out, bool 
     const struct status_op *op = op_of(call);
 
     redis_script_command(out, REDIS_SCRIPT_DELETE, with_source,
-                         5 + 2 * STATE_COUNT + count_indexed_times());
+                         HEAD_ARGS + 2 + 2 * STATE_COUNT + count_indexed_times());
     add_script_head(out, op);
     redis_arg_u64(out, op->force);
     redis_arg_u64(out, STATE_COUNT);

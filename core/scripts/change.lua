@@ -2,18 +2,22 @@
 -- read and checked before the first write. JSON of clients is opaque bytes here; only what this
 -- service or the gem stored as plain strings is decoded, to find the index entries to remove.
 --
--- Written to be cheap: no function is made and no command is sent that the change at hand does not need.
+-- Written to be cheap, for Redis does nothing else meanwhile: no table is made and no command is sent that the
+-- change at hand does not need.
 --
 -- KEYS[1]  the status' hash
--- ARGV     as unpacked below; '' leaves a thing as it is. Of the two of a kind the first is JSON, the
---          second its text as the index spells it; behind them, the texts of the values of job_args
+-- ARGV     as unpacked below; '' leaves a thing as it is, and so does what is missing at the end. Of the two of
+--          a kind the first is JSON, the second its text as the index spells it; behind them, the texts of the
+--          values of job_args
 -- returns  {nonce, outcome}: created, found, changed, same, exists, missing, errors-full
 
 local call, key = redis.call, KEYS[1]
 local nonce, prefix, id, mode, errors_max, -- mode: create, find or change
   state, stamp, progress, data, added_error, kill,
-  name, name_text, provider, provider_text, args = unpack(ARGV, 1, 16)
+  name, name_text, provider, provider_text, args = unpack(ARGV)
 local FIRST_ARG = 17
+state, progress, data, added_error = state or '', progress or '', data or '', added_error or ''
+kill, name, provider, args = kill or '', name or '', provider or '', args or ''
 
 ---- read ----
 
@@ -32,13 +36,13 @@ end
 
 -- The clock of a status never runs backwards, whatever the machine's does.
 local time = call('TIME')
-local now = time[1] .. string.format('%06d', time[2])
+local now = time[1] .. ('00000'):sub(#time[2]) .. time[2]
 if old[3] and #old[3] >= #now and old[3] > now then now = old[3] end
 
 ---- plan: fields to write (name, JSON, name, JSON...), sets and sorted sets to enter and to leave ----
 
 local fields, n = {}, 0
-local enter, leave, record, forget = {}, {}, {}, {}
+local enter, leave, record, forget -- lists of index names; nil: none
 
 local function put(field, json)
   fields[n + 1], fields[n + 2] = field, json
@@ -63,17 +67,20 @@ if restart then
   end
   forget = { 'succeeded_at', 'failed_at', 'killed_at' }
 elseif not exists and stamp ~= 'recorded_at' then
-  record[1] = 'recorded_at'
+  record = { 'recorded_at' }
+  put('recorded_at', now)
 end
 
 local enters = state ~= '' and (restart or state ~= old_state)
 if enters then
-  enter[1], leave[1] = state, old_state or nil
   put('state', '"' .. state .. '"')
   -- Absent and null are the same: the gem writes null for what a restart did not have.
-  if restart or not old[5] or old[5] == 'null' then record[#record + 1] = stamp end
+  if restart or not old[5] or old[5] == 'null' then
+    record = record or {}
+    record[#record + 1] = stamp
+    put(stamp, now)
+  end
 end
-for i = 1, #record do put(record[i], now) end
 
 if data ~= '' then put('data', data) end
 if enters and state == 'succeeded' then
@@ -97,6 +104,8 @@ if kill ~= '' then
 end
 
 if name ~= '' or provider ~= '' or args ~= '' then
+  enter, leave = {}, {}
+
   local function decode(json)
     local ok, decoded = pcall(cjson.decode, '[' .. (json or 'null') .. ']')
     return ok and decoded[1] ~= cjson.null and decoded[1] or nil
@@ -139,21 +148,42 @@ put('rev', (tonumber(old[4]) or 0) + 1)
 
 ---- check: a key of the wrong type is the only way in which a write below could fail ----
 
-for i = 1, #enter do call('SCARD', prefix .. enter[i]) end
-for i = 1, #leave do call('SCARD', prefix .. leave[i]) end
-for i = 1, #record do call('ZCARD', prefix .. record[i]) end
-for i = 1, #forget do call('ZCARD', prefix .. forget[i]) end
+if enter then
+  for i = 1, #enter do call('SCARD', prefix .. enter[i]) end
+  for i = 1, #leave do call('SCARD', prefix .. leave[i]) end
+end
+if record then
+  for i = 1, #record do call('ZCARD', prefix .. record[i]) end
+end
+if forget then
+  for i = 1, #forget do call('ZCARD', prefix .. forget[i]) end
+end
 
----- write ----
+---- write: first between the sets of the states, which were not checked above ----
 
+if enters then
+  local into = prefix .. state
+  local added = call('SADD', into, id) -- Redis refuses this one, and all of the script, when it is out of memory
+  local left = old_state and old_state ~= state and redis.pcall('SREM', prefix .. old_state, id)
+  if type(left) == 'table' then -- an error: the key is no set
+    if added == 1 then call('SREM', into, id) end
+    return left
+  end
+end
 if restart then
   local archive = string.format('%s:%d', key, attempt)
   call('RENAME', key, archive)
   call('HSET', archive, 'id', string.format('"%s:%d"', id, attempt))
 end
 call('HSET', key, unpack(fields))
-for i = 1, #leave do call('SREM', prefix .. leave[i], id) end
-for i = 1, #enter do call('SADD', prefix .. enter[i], id) end
-for i = 1, #forget do call('ZREM', prefix .. forget[i], id) end
-for i = 1, #record do call('ZADD', prefix .. record[i], now, id) end
+if enter then
+  for i = 1, #leave do call('SREM', prefix .. leave[i], id) end
+  for i = 1, #enter do call('SADD', prefix .. enter[i], id) end
+end
+if record then
+  for i = 1, #record do call('ZADD', prefix .. record[i], now, id) end
+end
+if forget then
+  for i = 1, #forget do call('ZREM', prefix .. forget[i], id) end
+end
 return { nonce, exists and 'changed' or 'created' }

@@ -31,7 +31,6 @@ end
 local requests, n = {}, 0
 
 function init(args)
-  wrk.init(args)
   for i = 0, STATUSES * ROUNDS - 1 do requests[i] = kinds[args[1]](i) end
 end
 

@@ -110,8 +110,8 @@ static void a_hash_with_foreign_fields_is_read(void **state)
 
 static void a_key_of_the_wrong_type_changes_nothing(void **state)
 {
-    static const char *const keys[] = { "jobba:id:t", "jobba:started", "jobba:started_at",
-                                        "jobba:job_name:n" };
+    static const char *const keys[] = { "jobba:id:t", "jobba:started", "jobba:unqueued",
+                                        "jobba:started_at", "jobba:job_name:n" };
     struct service *service = *state;
     char *before, *after;
 
