@@ -179,7 +179,8 @@ struct http *http_create(uv_loop_t *loop, const struct http_options *options, co
     http->deadlines.body_ms = options->body_ms;
     http->deadlines.reply_ms = options->reply_ms;
     http_deadlines_init(&http->deadlines);
-    http->daemon = listen_fd < 0 ? NULL : start_library(http, listen_fd);
+    http->done = http_exchange_make_done();
+    http->daemon = listen_fd < 0 || !http->done ? NULL : start_library(http, listen_fd);
     if (!http->daemon) {
         free(http);
         return NULL;
@@ -237,6 +238,7 @@ void http_destroy(struct http *http)
     assert(http->working == 0); /* stopping the library with a suspended connection aborts */
     uv_poll_stop(&http->poll);
     MHD_stop_daemon(http->daemon);
+    MHD_destroy_response(http->done);
     uv_close((uv_handle_t *)&http->poll, handle_closed);
     uv_close((uv_handle_t *)&http->again, handle_closed);
     uv_close((uv_handle_t *)&http->sweep, handle_closed);

@@ -12,6 +12,9 @@
 /* Of a refused body so much is read and dropped, so that the client gets to see the answer. */
 enum { DISCARD_MAX = 1024 * 1024 };
 
+#define PREFERENCE_APPLIED "Preference-Applied"
+#define RETURN_MINIMAL     "return=minimal"
+
 /* ---- birth: the request line has been read ---- */
 
 static struct http_connection *connection_of(struct MHD_Connection *mhd)
@@ -68,6 +71,12 @@ static struct MHD_Response *make_response(struct http_exchange *exchange)
                                            body ? MHD_RESPMEM_MUST_FREE : MHD_RESPMEM_PERSISTENT);
 }
 
+static void add_common_headers(struct MHD_Response *response)
+{
+    add_header(response, "Cache-Control", "no-store");
+    add_header(response, "X-Content-Type-Options", "nosniff");
+}
+
 static void add_headers(struct MHD_Response *response, struct http_exchange *exchange)
 {
     const struct api_answer *answer = &exchange->request.answer;
@@ -75,12 +84,11 @@ static void add_headers(struct MHD_Response *response, struct http_exchange *exc
     char number[16];
 
     add_header(response, "Content-Type", answer->content_type);
-    add_header(response, "Cache-Control", "no-store");
-    add_header(response, "X-Content-Type-Options", "nosniff");
+    add_common_headers(response);
     add_header(response, "Location", answer->location);
     add_header(response, "Allow", answer->allow);
     if (answer->preference_applied)
-        add_header(response, "Preference-Applied", "return=minimal");
+        add_header(response, PREFERENCE_APPLIED, RETURN_MINIMAL);
     if (answer->retry_after_s) {
         snprintf(number, sizeof number, "%u", answer->retry_after_s);
         add_header(response, "Retry-After", number);
@@ -94,18 +102,49 @@ static void add_headers(struct MHD_Response *response, struct http_exchange *exc
         add_header(response, "Connection", "close");
 }
 
-static enum MHD_Result send_answer(struct http_exchange *exchange)
+struct MHD_Response *http_exchange_make_done(void)
+{
+    struct MHD_Response *response =
+        MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT);
+
+    if (response) {
+        add_common_headers(response);
+        add_header(response, PREFERENCE_APPLIED, RETURN_MINIMAL);
+    }
+    return response;
+}
+
+/* Whether http->done says all that there is to say. */
+static bool is_done(const struct http_exchange *exchange)
+{
+    const struct api_answer *answer = &exchange->request.answer;
+
+    return answer->status == MHD_HTTP_NO_CONTENT && answer->preference_applied &&
+           !*answer->location && !http_guard_request_id(&exchange->guard).at && !exchange->close &&
+           !exchange->http->draining;
+}
+
+static struct MHD_Response *new_response(struct http_exchange *exchange)
 {
     struct MHD_Response *response = make_response(exchange);
-    enum MHD_Result result;
 
     assert(response);
     add_headers(response, exchange);
+    return response;
+}
+
+static enum MHD_Result send_answer(struct http_exchange *exchange)
+{
+    bool done = is_done(exchange);
+    struct MHD_Response *response = done ? exchange->http->done : new_response(exchange);
+    enum MHD_Result result;
+
     exchange->state = EXCHANGE_SENDING;
     http_conn_enter(&exchange->connection->conn, HTTP_PHASE_REPLY, uv_now(exchange->http->loop));
     exchange->connection->conn.bytes = exchange->answer_bytes;
     result = MHD_queue_response(exchange->mhd, exchange->request.answer.status, response);
-    MHD_destroy_response(response);
+    if (!done)
+        MHD_destroy_response(response);
     return result;
 }
 

@@ -21,6 +21,7 @@ struct http {
     const struct http_options *options;
     const struct api *api;
     struct MHD_Daemon *daemon;
+    struct MHD_Response *done; /* what most reports are answered with: made once, sent often */
     struct http_deadlines deadlines;
     uv_poll_t poll;
     uv_idle_t again; /* running while the library has more to do at once */
@@ -64,6 +65,9 @@ struct http_exchange {
     char *scratch; /* twice the size of `target`, which follows */
     char target[];
 };
+
+/* http->done: 204 to `Prefer: return=minimal`. NULL: no memory. */
+struct MHD_Response *http_exchange_make_done(void);
 
 /* The library's callbacks (microhttpd.h): `cls` is the struct http. */
 void *http_exchange_target(void *cls, const char *uri, struct MHD_Connection *mhd);

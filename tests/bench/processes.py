@@ -49,10 +49,9 @@ class Rig(contextlib.ExitStack):
         super().__init__()
         self.dir = pathlib.Path(self.enter_context(tempfile.TemporaryDirectory(prefix="jobbad-bench-")))
         self.redis_port = free_port()
-        self.redis_socket = str(self.dir / "r")
         self.redis = self.start(
             ["redis-server", "--port", str(self.redis_port), "--bind", "127.0.0.1", "--save", "",
-             "--appendonly", "no", "--dir", str(self.dir), "--unixsocket", self.redis_socket])
+             "--appendonly", "no", "--dir", str(self.dir)])
         wait_for_port(self.redis_port, self.redis)
 
     def start(self, command, **options):
@@ -64,7 +63,7 @@ class Rig(contextlib.ExitStack):
 
     def start_jobbad(self, binary, *flags):
         process = self.start([binary, "--listen", "127.0.0.1:0", "--redis",
-                              f"unix://{self.redis_socket}", *flags], stdout=subprocess.PIPE, text=True)
+                              f"redis://127.0.0.1:{self.redis_port}", *flags], stdout=subprocess.PIPE, text=True)
         self.callback(process.stdout.close)
         url = process.stdout.readline().split()[-1]
         return process, url
@@ -73,7 +72,7 @@ class Rig(contextlib.ExitStack):
         port = free_port()
         config = self.dir / "webdis.json"
         config.write_text(json.dumps({
-            "redis_host": self.redis_socket, "redis_port": 0, "redis_auth": None, "database": 0,
+            "redis_host": "127.0.0.1", "redis_port": self.redis_port, "redis_auth": None, "database": 0,
             "http_host": "127.0.0.1", "http_port": port, "threads": os.cpu_count(), "pool_size": 20,
             "daemonize": False, "websockets": False, "verbosity": 0, "logfile": "/dev/null",
             "acl": [{"disabled": ["DEBUG"]}],
