@@ -1,8 +1,9 @@
 #include "server/http_deadlines.h"
 
+#include "api/problem.h"
+
 #include <linux/tcp.h>
 #include <netinet/in.h>
-#include <stdio.h>
 #include <sys/socket.h>
 
 enum { SLOWEST_BYTES_PER_SECOND = 1024 };
@@ -76,23 +77,27 @@ static uint64_t deadline_of(const struct http_deadlines *deadlines, const struct
     return UINT64_MAX;
 }
 
-/* No answer has been started in these phases, so a short one fits; the library then sees the end of
- * the stream. */
+/* No answer has been started in these phases, so a short one fits. */
+static void send_timeout(int fd)
+{
+    struct buf answer = { 0 }, body = { 0 };
+
+    problem_write(&body, PROBLEM_REQUEST_TIMEOUT, NULL, TEXT(""), TEXT(""));
+    buf_printf(&answer,
+               "HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n"
+               "Content-Type: application/problem+json\r\nContent-Length: %zu\r\n\r\n",
+               body.len);
+    buf_add_text(&answer, buf_text(&body));
+    (void)send(fd, answer.data, answer.len, MSG_NOSIGNAL | MSG_DONTWAIT);
+    buf_finish(&body);
+    buf_finish(&answer);
+}
+
+/* The library then sees the end of the stream. */
 static void cut(struct http_conn *conn)
 {
-    static const char body[] =
-        "{\"type\":\"/problems/request-timeout\",\"title\":\"The request took too long to arrive\","
-        "\"status\":408,\"detail\":\"Headers and body have to arrive within their deadlines.\"}\n";
-    char answer[512];
-
-    if (conn->phase != HTTP_PHASE_REPLY) {
-        int len =
-            snprintf(answer, sizeof answer,
-                     "HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n"
-                     "Content-Type: application/problem+json\r\nContent-Length: %zu\r\n\r\n%s",
-                     sizeof body - 1, body);
-        (void)send(conn->fd, answer, (size_t)len, MSG_NOSIGNAL | MSG_DONTWAIT);
-    }
+    if (conn->phase != HTTP_PHASE_REPLY)
+        send_timeout(conn->fd);
     shutdown(conn->fd, SHUT_RDWR);
 }
 

@@ -210,6 +210,11 @@ uint64_t micros_of(const char *time)
 
 /* ---- programs ---- */
 
+bool service_is_ready(struct service *service)
+{
+    return ask(service, "GET", "/health/ready", NULL)->status == 200;
+}
+
 int service_fresh(void **state)
 {
     service_flush(*state);

@@ -39,6 +39,9 @@ const char *without_times(const char *body);
 /* Microseconds since the epoch of "2026-11-24T03:39:56.123456Z", with or without quotes. */
 uint64_t micros_of(const char *time);
 
+/* Whether /health/ready says yes. */
+bool service_is_ready(struct service *service);
+
 /* Setup of a test: no keys, Redis as it was started. */
 int service_fresh(void **state);
 

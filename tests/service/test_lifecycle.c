@@ -55,11 +55,6 @@ static int last_number(const struct service *service, const char *mark)
     return number;
 }
 
-static bool is_ready(struct service *service)
-{
-    return ask(service, "GET", "/health/ready", NULL)->status == 200;
-}
-
 /* ---- settings ---- */
 
 static void a_bad_setting_stops_the_start(void **state)
@@ -222,7 +217,7 @@ static void a_killed_child_comes_back_with_all_data(void **state)
         expect(&service, 200, "POST", "/statuses/kept/errors", "\"boom\"");
         assert_int_equal(kill(child, SIGKILL), 0);
         assert_until(last_number(&service, "event=embedded_redis_started pid=") != child);
-        assert_until(is_ready(&service));
+        assert_until(service_is_ready(&service));
         const struct answer *answer = expect(&service, 200, "GET", "/statuses/kept", NULL);
         expect_member(answer, "data", "\"kept\"");
         expect_member(answer, "errors", round == 1 ? "[\"boom\"]" : "[\"boom\",\"boom\"]");

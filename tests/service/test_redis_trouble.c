@@ -14,11 +14,6 @@ static const char *const quick_flags[] = { "--request-timeout=700ms", NULL };
 
 static const char *const keep_data[] = { "--appendonly", "yes", "--appendfsync", "always", NULL };
 
-static bool is_ready(struct service *service)
-{
-    return ask(service, "GET", "/health/ready", NULL)->status == 200;
-}
-
 /* Whether /health/ready blames it on this. */
 static bool is_unready_for(struct service *service, const char *reason)
 {
@@ -82,7 +77,7 @@ static void redis_may_come_later(void **state)
     assert_until(is_unready_for(&service, "unreachable"));
     every_route_tells_that_redis_is_away(&service);
     service_start_redis(&service, NULL);
-    assert_until(is_ready(&service));
+    assert_until(service_is_ready(&service));
     expect(&service, 201, "POST", "/statuses", NULL);
     service_stop(&service);
 }
@@ -104,7 +99,7 @@ static void what_was_acknowledged_outlives_a_killed_redis(void **state)
         end_redis(&service, SIGKILL);
         assert_until(is_unready_for(&service, "unreachable"));
         service_start_redis(&service, keep_data);
-        assert_until(is_ready(&service));
+        assert_until(service_is_ready(&service));
         service_connect_store(&service);
         for (int i = 0; i < 50; i++) {
             snprintf(path, sizeof path, "/statuses/k%d", i);
@@ -133,7 +128,7 @@ static void a_silent_redis_leaves_the_outcome_open(void **state)
     assert_until(is_unready_for(&service, "unreachable")); /* the connections were given up */
     expect_unavailable(ask(&service, "POST", "/statuses/r/errors", "\"never\""));
     process_kill(&service.redis, SIGCONT);
-    assert_until(is_ready(&service));
+    assert_until(service_is_ready(&service));
     answer = expect(&service, 200, "GET", "/statuses/r", NULL);
     if (json_array_size(json_object_get(answer->json, "errors")))
         expect_member(answer, "errors", "[\"boom\"]");
@@ -193,7 +188,7 @@ static void a_replica_is_not_written_to(void **state)
     expect_unavailable(ask(service, "POST", "/statuses/r/started", NULL));
     assert_until(is_unready_for(service, "not-master"));
     store(service, "REPLICAOF NO ONE");
-    assert_until(is_ready(service));
+    assert_until(service_is_ready(service));
     expect_member(expect(service, 200, "GET", "/statuses/r", NULL), "state", "\"unknown\"");
     expect(service, 200, "POST", "/statuses/r/started", NULL);
 }
@@ -256,7 +251,7 @@ static void a_loading_redis_is_told(void **state)
     service_start_jobbad(&service, NULL);
     assert_until(is_unready_for(&service, "loading"));
     expect_unavailable(ask(&service, "GET", "/statuses/r", NULL));
-    assert_until(is_ready(&service));
+    assert_until(service_is_ready(&service));
     service_stop(&service);
 }
 
@@ -325,7 +320,7 @@ static void killed_connections_lose_no_report_in_silence(void **state)
             fail_msg("answered %d: %s", answer->status, answer->body);
     }
     end_nuisance(&nuisance);
-    assert_until(is_ready(service));
+    assert_until(service_is_ready(service));
     service_connect_store(service); /* it was among the killed */
     size_t errors = json_array_size(
         json_object_get(expect(service, 200, "GET", "/statuses/r", NULL)->json, "errors"));
@@ -365,7 +360,7 @@ static void a_user_with_few_rights_is_enough(void **state)
     snprintf(url, sizeof url, "unix://worker:s3cret@%s", service.redis_path);
     const char *const flags[] = { "--redis", url, NULL };
     assert_true(service_start_jobbad_alone(&service, flags));
-    assert_until(is_ready(&service));
+    assert_until(service_is_ready(&service));
     expect(&service, 201, "PUT", "/statuses/r",
            "{\"job_name\":\"n\",\"job_args\":{\"a\":\"1\"},\"provider_job_id\":\"p\"}");
     for (size_t i = 0; i < N_EVERY_ROUTE; i++) {
