@@ -1,6 +1,5 @@
 /* The life of a connection, its calls and what it writes. */
 #include "core/mem.h"
-#include "core/redis_command.h"
 #include "core/redis_conn_parts.h"
 #include "core/redis_handshake.h"
 #include "core/redis_reader.h"
@@ -96,7 +95,6 @@ void redis_conn_flush(struct redis_conn *conn)
     uv_buf_t bytes = uv_buf_init(conn->out.data, (unsigned)conn->out.len);
     written = uv_try_write(&conn->uv.stream, &bytes, 1);
     conn->writes++;
-    conn->last_io_ms = uv_now(conn->loop);
     if (written < 0 && written != UV_EAGAIN) {
         redis_conn_drop(conn, REDIS_HEALTH_UNREACHABLE, uv_strerror(written));
         return;
@@ -125,13 +123,16 @@ void redis_conn_submit(struct redis_conn *conn, struct redis_call *call)
     add_flight(conn, call, call->n_commands, conn->out.len - before);
 }
 
-static void submit_ping(struct redis_conn *conn)
+/* Redis may have become a replica: what it then serves is out of date, and it does not say so. This
+ * also finds out when nobody is there any more. */
+static void submit_check(struct redis_conn *conn, uint64_t now_ms)
 {
     size_t before = conn->out.len;
 
-    redis_command(&conn->out, 1);
-    redis_arg_str(&conn->out, "PING");
+    conn->checked_ms = now_ms;
+    redis_handshake_ask_role(&conn->out);
     add_flight(conn, NULL, 1, conn->out.len - before);
+    redis_conn_flight(conn, conn->n_flights - 1)->is_check = true;
     redis_conn_flush(conn);
 }
 
@@ -156,7 +157,6 @@ static void read_done(uv_stream_t *stream, ssize_t n, const uv_buf_t *bytes)
                         n == UV_EOF ? "closed by Redis" : uv_strerror((int)n));
         return;
     }
-    conn->last_io_ms = uv_now(conn->loop);
     redis_conn_read(conn, bytes->base, (size_t)n);
 }
 
@@ -277,9 +277,8 @@ void redis_conn_tick(struct redis_conn *conn, uint64_t now_ms)
         return;
     }
     end_overdue(conn, now_ms);
-    if (conn->state == REDIS_CONN_READY && !conn->n_flights &&
-        now_ms - conn->last_io_ms > options->idle_ping_ms)
-        submit_ping(conn);
+    if (redis_conn_has_room(conn) && now_ms - conn->checked_ms > options->check_ms)
+        submit_check(conn, now_ms);
 }
 
 /* ---- life ---- */

@@ -65,6 +65,7 @@ struct redis_flight {
     uint64_t sent_ms;    /* when it was queued */
     enum redis_fate fate;
     bool with_source; /* once it is answered, send it again with the source */
+    bool is_check;    /* no call, but ROLE: whether Redis is still a master */
 };
 
 struct redis_conn {
@@ -106,8 +107,8 @@ struct redis_conn {
     uint64_t handed;           /* stream offset of the end of what libuv or the kernel has */
     struct redis_flight *ring; /* options->window entries */
     unsigned head, n_flights;
-    unsigned step; /* of the handshake */
-    uint64_t last_io_ms;
+    unsigned step;       /* of the handshake */
+    uint64_t checked_ms; /* when ROLE was last asked */
 };
 
 void redis_conn_init(struct redis_conn *conn);
@@ -124,7 +125,7 @@ bool redis_conn_has_room(const struct redis_conn *conn);
 void redis_conn_submit(struct redis_conn *conn, struct redis_call *call);
 void redis_conn_flush(struct redis_conn *conn);
 
-/* Deadlines of calls and of the connection, and the idle PING. */
+/* Deadlines of calls and of the connection, and the check. */
 void redis_conn_tick(struct redis_conn *conn, uint64_t now_ms);
 
 /* From any state; ends all its calls, and ends in down(), now or later. In DOWN or CLOSING nothing

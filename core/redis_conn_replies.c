@@ -48,11 +48,13 @@ static void end_flight(struct redis_conn *conn)
 }
 
 /* Redis won't do on this connection what we are here for: no new calls. */
-static void retire(struct redis_conn *conn, const struct redis_error *error)
+static void retire(struct redis_conn *conn, enum redis_health health, const char *reason)
 {
+    if (conn->state != REDIS_CONN_READY)
+        return;
     conn->state = REDIS_CONN_RETIRING;
-    conn->health = error->health;
-    conn->reason = error->prefix;
+    conn->health = health;
+    conn->reason = reason;
 }
 
 static void take_call_reply(struct redis_conn *conn, const struct redis_reply *reply)
@@ -65,8 +67,10 @@ static void take_call_reply(struct redis_conn *conn, const struct redis_reply *r
         redis_conn_drop(conn, REDIS_HEALTH_PROTOCOL, "a reply that nobody asked for");
         return;
     }
-    if (error && error->action == REDIS_ACTION_RECONNECT && conn->state == REDIS_CONN_READY)
-        retire(conn, error);
+    if (error && error->action == REDIS_ACTION_RECONNECT)
+        retire(conn, error->health, error->prefix);
+    if (flight->is_check && !error && !redis_handshake_is_master(reply))
+        retire(conn, REDIS_HEALTH_NOT_MASTER, "it is no longer a master");
     if (is_wanted(flight)) { /* the first error of a call counts */
         if (error) {
             take_error(conn, flight, error, reply->text);
@@ -95,7 +99,7 @@ static void take_handshake_reply(struct redis_conn *conn, const struct redis_rep
         return;
     conn->state = REDIS_CONN_READY;
     conn->health = REDIS_HEALTH_READY;
-    conn->since_ms = uv_now(conn->loop);
+    conn->since_ms = conn->checked_ms = uv_now(conn->loop);
     conn->was_ready = true;
     conn->owner->ready(conn);
 }

@@ -51,11 +51,16 @@ static void format_name(const struct redis_options *options, struct buf *out)
     redis_arg_str(out, "jobbad");
 }
 
+void redis_handshake_ask_role(struct buf *out)
+{
+    redis_command(out, 1);
+    redis_arg_str(out, "ROLE");
+}
+
 static void format_role(const struct redis_options *options, struct buf *out)
 {
     (void)options;
-    redis_command(out, 1);
-    redis_arg_str(out, "ROLE");
+    redis_handshake_ask_role(out);
 }
 
 static bool is_ok(const struct redis_reply *reply)
@@ -66,6 +71,11 @@ static bool is_ok(const struct redis_reply *reply)
 static bool is_role(const struct redis_reply *reply)
 {
     return reply->type == REDIS_ARRAY && reply->n_items > 0 && reply->items[0].type == REDIS_STRING;
+}
+
+bool redis_handshake_is_master(const struct redis_reply *reply)
+{
+    return is_role(reply) && text_is(reply->items[0].text, "master");
 }
 
 static const struct step {
@@ -149,7 +159,7 @@ bool redis_handshake_reply(const struct redis_options *options, unsigned n,
         return script_reply(script, reply, ret_fault);
     if (!step->check(reply))
         return fault(REDIS_HEALTH_PROTOCOL, "an answer that is not Redis'", ret_fault);
-    if (step->check == is_role && !text_is(reply->items[0].text, "master"))
+    if (step->check == is_role && !redis_handshake_is_master(reply))
         return fault(REDIS_HEALTH_NOT_MASTER, "it is not a master", ret_fault);
     return true;
 }

@@ -10,6 +10,10 @@
 /* Appends all its commands. */
 void redis_handshake_format(const struct redis_options *options, struct buf *out);
 
+/* Just ROLE, which may be asked at any time; and whether the answer is a master's. */
+void redis_handshake_ask_role(struct buf *out);
+bool redis_handshake_is_master(const struct redis_reply *reply);
+
 /* How many replies it has. */
 unsigned redis_handshake_steps(const struct redis_options *options);
 

@@ -9,7 +9,7 @@
 
 enum {
     TICK_MS = 25,        /* while there is something to watch */
-    IDLE_TICK_MS = 1000, /* else: for the idle PING */
+    IDLE_TICK_MS = 1000, /* else: for the check of idle connections */
     BACKOFF_FIRST_MS = 50,
     BACKOFF_MOST_MS = 500, /* service is to be back within a second of Redis' return */
     RETRY_FIRST_MS = 20,
@@ -380,9 +380,9 @@ static void ticked(uv_timer_t *timer)
     uint64_t now_ms = uv_now(pool->loop);
     bool busy = false;
 
+    run_due_retries(pool, now_ms); /* first: what it sends has to be watched */
     for (unsigned i = 0; i < REDIS_LANE_COUNT; i++)
         busy |= tick_lane(pool, &pool->lanes[i], now_ms);
-    run_due_retries(pool, now_ms);
     set_tick(pool, busy || !list_empty(&pool->retrying));
 }
 
@@ -466,12 +466,16 @@ static void check_closed(struct redis_pool *pool)
                 return;
     if (!pool->timer_closed)
         return;
+    pool->closed(pool->closed_arg);
+}
+
+void redis_pool_destroy(struct redis_pool *pool)
+{
     for (unsigned i = 0; i < REDIS_LANE_COUNT; i++) {
         for (unsigned k = 0; k < pool->lanes[i].size; k++)
             redis_conn_finish(&pool->lanes[i].conns[k]);
         free(pool->lanes[i].conns);
     }
-    pool->closed(pool->closed_arg);
     free(pool);
 }
 

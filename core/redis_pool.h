@@ -51,7 +51,7 @@ struct redis_options {
     unsigned connect_timeout_ms; /* DNS, connect and handshake together */
     unsigned command_timeout_ms; /* the oldest call unanswered for this long: the connection is
                                     dropped */
-    unsigned idle_ping_ms;       /* a connection idle for this long is checked with PING */
+    unsigned check_ms; /* each connection is asked this often whether it is still a master's */
 };
 
 /* Why the pool can't serve, for people and for /health/ready. */
@@ -88,9 +88,13 @@ enum redis_health redis_pool_health(const struct redis_pool *pool);
 
 /*
  * Ends all calls (done with ERR_UNAVAILABLE or ERR_OUTCOME_UNKNOWN), closes all handles, then calls
- * `closed` and frees the pool. Submits are refused from now on.
+ * `closed`. From now on submits are refused, until nobody can submit any more:
+ * redis_pool_destroy().
  */
 void redis_pool_close(struct redis_pool *pool, void (*closed)(void *arg), void *arg);
+
+/* Of a pool that has called `closed`. */
+void redis_pool_destroy(struct redis_pool *pool);
 
 /* Counters of this pool since its start. */
 struct redis_pool_stats {

@@ -27,7 +27,7 @@ enum {
     WINDOW_BYTES = 16 * 1024 * 1024,
     REPLY_BYTES = 256 * 1024 * 1024,
     BODIES_BYTES = 64 * 1024 * 1024,
-    IDLE_PING_MS = 5000,
+    REDIS_CHECK_MS = 5000,
     SPARE_CONNECTIONS = 128, /* of each worker */
     SPARE_FDS = 64,
 };
@@ -153,7 +153,7 @@ static void fill_options(struct process *process, int listen_fd)
             .max_reply_bytes = REPLY_BYTES,
             .connect_timeout_ms = (unsigned)config->redis_connect_timeout,
             .command_timeout_ms = (unsigned)config->redis_timeout,
-            .idle_ping_ms = IDLE_PING_MS,
+            .check_ms = REDIS_CHECK_MS,
         },
         .errors_max = config->errors_limit,
         .loopback = config->listen_is_loopback,

@@ -68,6 +68,8 @@ static void stop_http(uv_timer_t *timer)
     http_run(worker->http);
     http_destroy(worker->http);
     worker->http = NULL;
+    redis_pool_destroy(worker->redis); /* not before: until now requests may have come to it */
+    worker->redis = NULL;
     uv_walk(&worker->loop, close_handle, NULL); /* what is left is our own */
 }
 
@@ -75,7 +77,6 @@ static void redis_closed(void *arg)
 {
     struct worker *worker = arg;
 
-    worker->redis = NULL;
     assert(http_working(worker->http) == 0);
     if (http_open_connections(worker->http) > 0) /* the last answers leave, then that is that */
         uv_timer_start(&worker->timer, stop_http, LAST_ANSWERS_MS, 0);

@@ -24,7 +24,7 @@ struct fake_redis {
     const struct fake_line *lines;
     size_t n_lines, next_line;
     const char *odd_command, *odd_reply;
-    unsigned connections, commands, reads, scripts;
+    unsigned connections, commands, reads;
     char last[TEXT_MAX], auth[256], select[64];
 };
 
@@ -38,6 +38,7 @@ struct peer {
     } uv;
     redisReader *reader;
     struct list link;
+    unsigned scripts; /* loaded */
     bool closing;
 };
 
@@ -89,7 +90,7 @@ static void join(const redisReply *command, size_t from, char *text, size_t size
 static void answer_script_load(struct peer *peer)
 {
     char reply[64];
-    unsigned id = peer->fake->scripts++ % REDIS_SCRIPT_COUNT;
+    unsigned id = peer->scripts++ % REDIS_SCRIPT_COUNT;
 
     snprintf(reply, sizeof reply, "$40\r\n%s\r\n", redis_script_get(id)->sha1);
     send_text(peer, reply);
@@ -104,6 +105,8 @@ static bool answer_handshake(struct peer *peer, const redisReply *command)
                 !strcasecmp(name, "CLIENT") || !strcasecmp(name, "ROLE") ||
                 !strcasecmp(name, "SCRIPT");
 
+    if (peer->scripts >= REDIS_SCRIPT_COUNT)
+        return false; /* the last of them have been loaded */
     if (!strcasecmp(name, "AUTH"))
         join(command, 1, fake->auth, sizeof fake->auth);
     if (!strcasecmp(name, "SELECT"))
@@ -190,7 +193,6 @@ static void connected(uv_stream_t *listener, int status)
     list_add_tail(&fake->peers, &peer->link);
     uv_accept(listener, &peer->uv.stream);
     fake->connections++;
-    fake->scripts = 0;
     if (fake->refuse)
         close_peer(peer);
     else

@@ -193,6 +193,21 @@ static void a_replica_is_not_written_to(void **state)
     expect(service, 200, "POST", "/statuses/r/started", NULL);
 }
 
+/* Nobody writes, so nobody is told READONLY. */
+static void a_replica_is_not_read_from_for_long(void **state)
+{
+    struct service *service = *state;
+
+    expect(service, 201, "PUT", "/statuses/r", NULL);
+    store(service, "REPLICAOF 127.0.0.1 1");
+    assert_until(is_unready_for(service, "not-master"));
+    assert_until(ask(service, "GET", "/statuses/r", NULL)->status == 503);
+    assert_until(ask(service, "GET", "/statuses/r/attempts", NULL)->status == 503);
+    store(service, "REPLICAOF NO ONE");
+    assert_until(service_is_ready(service));
+    expect(service, 200, "GET", "/statuses/r", NULL);
+}
+
 static void too_few_replicas_are_waited_for_up_to_the_deadline(void **state)
 {
     struct service service;
@@ -385,6 +400,7 @@ int main(void)
         FRESH(a_pause_is_waited_for),
         FRESH(a_full_redis_still_reads_and_deletes),
         FRESH(a_replica_is_not_written_to),
+        FRESH(a_replica_is_not_read_from_for_long),
         cmocka_unit_test(too_few_replicas_are_waited_for_up_to_the_deadline),
         cmocka_unit_test(somebody_elses_endless_script_is_survived),
         cmocka_unit_test(a_loading_redis_is_told),

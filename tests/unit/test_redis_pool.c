@@ -147,7 +147,7 @@ static int set_up(void **state)
         .max_reply_bytes = 1 << 20,
         .connect_timeout_ms = 300,
         .command_timeout_ms = 400,
-        .idle_ping_ms = 60000,
+        .check_ms = 60000,
     };
     *state = rig;
     return 0;
@@ -169,6 +169,7 @@ static void close_pool(struct rig *rig)
 {
     redis_pool_close(rig->pool, pool_closed, rig);
     run_until(rig, rig->closed);
+    redis_pool_destroy(rig->pool);
 }
 
 static int tear_down(void **state)
@@ -295,6 +296,31 @@ static void what_stays_refused_ends_at_the_deadline_as_not_applied(void **state)
     run_until(rig, rig->calls[0].done);
     assert_int_equal(rig->calls[0].err, ERR_UNAVAILABLE);
     assert_true(fake_redis_commands(rig->fake) > 2);
+}
+
+static void alarm_rang(uv_timer_t *timer)
+{
+    *(bool *)timer->data = true;
+}
+
+/* A call that went out again as a retry is watched as closely as any other. */
+static void silence_after_a_retry_ends_at_the_deadline(void **state)
+{
+    struct rig *rig = *state;
+    uv_timer_t alarm;
+    bool rang = false;
+
+    start(rig);
+    SCRIPT(rig, { .reply = "-BUSY wait\r\n" }, { .reply = NULL, .repeat = true });
+    assert_int_equal(submit_for(rig, 0, 1, false, 200), ERR_NONE);
+    uv_timer_init(&rig->loop, &alarm);
+    alarm.data = &rang;
+    uv_timer_start(&alarm, alarm_rang, 700, 0);
+    run_until(rig, rig->calls[0].done || rang);
+    assert_false(rang); /* both are of the same clock: a slow machine makes both late */
+    assert_int_equal(rig->calls[0].err, ERR_OUTCOME_UNKNOWN);
+    uv_close((uv_handle_t *)&alarm, NULL);
+    turn(rig);
 }
 
 static void an_error_behind_the_write_leaves_the_outcome_unknown(void **state)
@@ -539,17 +565,35 @@ static void a_connection_lost_at_each_point_of_the_handshake_is_tried_again(void
     run_until(rig, is_ready(rig));
 }
 
+#define ROLE_MASTER  "*3\r\n$6\r\nmaster\r\n:0\r\n*0\r\n"
+#define ROLE_REPLICA "*5\r\n$5\r\nslave\r\n$1\r\nx\r\n:1\r\n$1\r\ny\r\n:0\r\n"
+
 static void an_idle_connection_is_checked(void **state)
 {
     struct rig *rig = *state;
 
-    rig->options.idle_ping_ms = 30;
+    rig->options.check_ms = 30;
     start(rig);
-    SCRIPT(rig, { .reply = "+PONG\r\n", .repeat = true });
+    SCRIPT(rig, { .reply = ROLE_MASTER, .repeat = true });
     run_until(rig, fake_redis_commands(rig->fake) >= 2);
-    assert_string_equal(fake_redis_last(rig->fake), "PING");
+    assert_string_equal(fake_redis_last(rig->fake), "ROLE");
+    assert_int_equal(stats_of(rig).drops, 0);
     SCRIPT(rig, { .reply = NULL, .repeat = true });
     run_until(rig, stats_of(rig).drops >= 1); /* nobody is there any more */
+}
+
+static void a_master_that_became_a_replica_is_left(void **state)
+{
+    struct rig *rig = *state;
+
+    rig->options.check_ms = 30;
+    start(rig);
+    SCRIPT(rig, { .reply = ROLE_REPLICA, .repeat = true });
+    fake_redis_handshake(rig->fake, "ROLE", ROLE_REPLICA);
+    run_until(rig, redis_pool_health(rig->pool) == REDIS_HEALTH_NOT_MASTER);
+    fake_redis_handshake(rig->fake, NULL, NULL);
+    SCRIPT(rig, { .reply = ROLE_MASTER, .repeat = true });
+    run_until(rig, is_ready(rig));
 }
 
 static void resubmit(struct test_call *call)
@@ -690,6 +734,7 @@ int main(void)
         TEST(an_unknown_script_is_sent_again_with_its_source),
         TEST(errors_mean_what_the_table_says),
         TEST(what_stays_refused_ends_at_the_deadline_as_not_applied),
+        TEST(silence_after_a_retry_ends_at_the_deadline),
         TEST(an_error_behind_the_write_leaves_the_outcome_unknown),
         TEST(silence_drops_the_connection_and_the_next_one_serves),
         TEST(one_overdue_call_leaves_the_others_alone),
@@ -705,6 +750,7 @@ int main(void)
         TEST(user_password_and_database_are_sent),
         TEST(a_connection_lost_at_each_point_of_the_handshake_is_tried_again),
         TEST(an_idle_connection_is_checked),
+        TEST(a_master_that_became_a_replica_is_left),
         TEST(the_end_of_a_call_may_submit_the_next),
         TEST(closing_ends_every_call_once),
         TEST(closing_is_possible_in_every_state),
