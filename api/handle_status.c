@@ -5,6 +5,8 @@
 
 #include <stdio.h>
 
+enum { ATTEMPTS_BYTES = 8 * 1024 * 1024 }; /* in one answer */
+
 enum {
     CHANGE_FIELDS =
         CHANGE_JOB_NAME | CHANGE_JOB_ARGS | CHANGE_PROVIDER_JOB_ID | CHANGE_DATA | CHANGE_PROGRESS,
@@ -257,9 +259,12 @@ static void attempts_add(struct status_attempts *attempts, const struct status_v
 {
     struct buf *body = &request_of_attempts(attempts)->answer.body;
 
+    if (attempts->enough)
+        return;
     if (body->data[body->len - 1] != '[')
         buf_add_char(body, ',');
     status_json_write(body, view, STATUS_KEYS_ALL);
+    attempts->enough = body->len > ATTEMPTS_BYTES;
 }
 
 static void attempts_done(struct status_attempts *attempts, enum err err)
@@ -268,6 +273,10 @@ static void attempts_done(struct status_attempts *attempts, enum err err)
 
     if (err != ERR_NONE) {
         answer_err(request, err, NULL);
+        return;
+    }
+    if (attempts->enough) {
+        api_answer_problem(request, PROBLEM_ANSWER_TOO_LARGE, NULL);
         return;
     }
     buf_add_str(&request->answer.body, "]}\n");
@@ -284,6 +293,7 @@ void handle_attempts(struct api_request *request)
     attempts->deadline_ms = request->deadline_ms;
     attempts->each = attempts_add;
     attempts->done = attempts_done;
+    attempts->enough = false;
     buf_add_str(&request->answer.body, "{\"attempts\":[");
     err = status_attempts_read(attempts);
     if (err != ERR_NONE)

@@ -45,6 +45,9 @@ static const struct problem_info problems[] = {
     [PROBLEM_ERRORS_FULL] = { "errors-full", 422, "The list of errors is full",
                               "The errors of this status would take more than the setting "
                               "errors_limit. Nothing was changed." },
+    [PROBLEM_ANSWER_TOO_LARGE] = { "answer-too-large", 422, "The answer would be too large",
+                                   "The archived attempts take more than 8 MiB. Read them one by "
+                                   "one, as /statuses/{id}:{n}." },
     [PROBLEM_INTERNAL] = { "internal", 500, "A bug, or foreign data in Redis",
                            "The log of the service tells more." },
     [PROBLEM_NOT_IMPLEMENTED] = { "not-implemented", 501, "Not implemented",

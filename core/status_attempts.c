@@ -9,7 +9,7 @@
 #include "core/redis_command.h"
 #include "core/redis_pool.h"
 
-enum { ATTEMPTS_AT_A_TIME = 32 };
+enum { ATTEMPTS_AT_A_TIME = 8 };
 
 static const uint32_t COUNT_FIELDS = FIELD_BIT(FIELD_ID) | FIELD_BIT(FIELD_ATTEMPT);
 
@@ -80,7 +80,7 @@ static void fetch_done(struct redis_call *call, enum err err)
 
     if (err == ERR_NONE) {
         attempts->next += call->n_commands;
-        if (attempts->next < attempts->end) {
+        if (attempts->next < attempts->end && !attempts->enough) {
             err = fetch(attempts);
             if (err == ERR_NONE)
                 return;

@@ -22,6 +22,7 @@ struct status_attempts {
     uint64_t deadline_ms; /* on the clock of uv_now() */
     status_attempt_fn *each;
     status_attempts_done_fn *done;
+    bool enough; /* `each` may set it: no more are read */
 
     /* Private. */
     struct redis_call call;

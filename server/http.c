@@ -3,6 +3,7 @@
 #include "core/log.h"
 #include "core/mem.h"
 #include "server/http_exchange.h"
+#include "server/http_raw.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -29,11 +30,16 @@ static void connection_opened(struct http *http, struct MHD_Connection *mhd, voi
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
     struct http_connection *connection = mem_zalloc(sizeof *connection);
+    unsigned open_now;
 
+    open_now = atomic_fetch_add(http->options->connections, 1) + 1;
     connection->mhd = mhd;
+    connection->is_surplus = open_now > http->options->max_connections;
     http_deadlines_add(&http->deadlines, &connection->conn, info->connect_fd, uv_now(http->loop));
     http->connections++;
     *socket_context = connection;
+    if (open_now > http->options->max_connections + http->options->spare_connections)
+        http_raw_refuse(info->connect_fd, PROBLEM_UNAVAILABLE);
 }
 
 static void connection_closed(struct http *http, void **socket_context)
@@ -42,6 +48,7 @@ static void connection_closed(struct http *http, void **socket_context)
 
     http_deadlines_remove(&connection->conn);
     http->connections--;
+    atomic_fetch_sub(http->options->connections, 1);
     free(connection);
     *socket_context = NULL;
 }
@@ -85,9 +92,9 @@ static struct MHD_Daemon *start_library(struct http *http, int listen_fd)
         http_exchange_target, http, MHD_OPTION_NOTIFY_COMPLETED, http_exchange_completed, http,
         MHD_OPTION_NOTIFY_CONNECTION, notify_connection, http, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
         (size_t)CONNECTION_POOL_BYTES, MHD_OPTION_CONNECTION_LIMIT,
-        2 * http->options->max_connections, MHD_OPTION_CONNECTION_TIMEOUT,
-        (unsigned)((http->options->idle_ms + 999) / 1000), MHD_OPTION_STRICT_FOR_CLIENT, 0,
-        MHD_OPTION_END);
+        http->options->max_connections + 2 * http->options->spare_connections,
+        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)((http->options->idle_ms + 999) / 1000),
+        MHD_OPTION_STRICT_FOR_CLIENT, 0, MHD_OPTION_END);
 }
 
 static bool has_more(struct http *http)

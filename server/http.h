@@ -10,6 +10,7 @@
 
 #include "api/request.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <uv.h>
@@ -17,8 +18,9 @@
 /* Immutable while the http runs. All times in milliseconds. */
 struct http_options {
     int listen_fd;              /* borrowed: duplicated */
-    unsigned max_connections;   /* beyond it requests are answered 503 */
-    unsigned spare_connections; /* so many more are accepted, to tell them so; then clients wait */
+    atomic_uint *connections;   /* open ones, of all workers together */
+    unsigned max_connections;   /* the requests of those beyond it are answered 503 */
+    unsigned spare_connections; /* so many more are open, to tell them so; the rest are cut */
     size_t body_limit;          /* bytes of one body */
     size_t bodies_limit;        /* bytes of all bodies that are held at a time */
     uint64_t request_ms, header_ms, body_ms, reply_ms, idle_ms;

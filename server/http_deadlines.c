@@ -1,6 +1,6 @@
 #include "server/http_deadlines.h"
 
-#include "api/problem.h"
+#include "server/http_raw.h"
 
 #include <linux/tcp.h>
 #include <netinet/in.h>
@@ -77,28 +77,13 @@ static uint64_t deadline_of(const struct http_deadlines *deadlines, const struct
     return UINT64_MAX;
 }
 
-/* No answer has been started in these phases, so a short one fits. */
-static void send_timeout(int fd)
-{
-    struct buf answer = { 0 }, body = { 0 };
-
-    problem_write(&body, PROBLEM_REQUEST_TIMEOUT, NULL, TEXT(""), TEXT(""));
-    buf_printf(&answer,
-               "HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n"
-               "Content-Type: application/problem+json\r\nContent-Length: %zu\r\n\r\n",
-               body.len);
-    buf_add_text(&answer, buf_text(&body));
-    (void)send(fd, answer.data, answer.len, MSG_NOSIGNAL | MSG_DONTWAIT);
-    buf_finish(&body);
-    buf_finish(&answer);
-}
-
 /* The library then sees the end of the stream. */
 static void cut(struct http_conn *conn)
 {
-    if (conn->phase != HTTP_PHASE_REPLY)
-        send_timeout(conn->fd);
-    shutdown(conn->fd, SHUT_RDWR);
+    if (conn->phase == HTTP_PHASE_REPLY)
+        shutdown(conn->fd, SHUT_RDWR);
+    else /* no answer has been started, so a short one fits */
+        http_raw_refuse(conn->fd, PROBLEM_REQUEST_TIMEOUT);
 }
 
 void http_deadlines_sweep(struct http_deadlines *deadlines, uint64_t now_ms, size_t most)

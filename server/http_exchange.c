@@ -2,6 +2,7 @@
 
 #include "core/log.h"
 #include "core/mem.h"
+#include "server/http_raw.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -40,6 +41,7 @@ void *http_exchange_target(void *cls, const char *uri, struct MHD_Connection *mh
         .connection = connection_of(mhd),
         .started_ns = uv_hrtime(),
         .scratch = exchange->target + size,
+        .refusal = PROBLEM_BODY_TOO_LARGE,
         .request = { .api = http->api, .answered = exchange_answered },
     };
     memcpy(exchange->target, uri, size);
@@ -161,6 +163,7 @@ static enum MHD_Result take_header(void *cls, enum MHD_ValueKind kind, const cha
 
 static bool refuse(struct http_exchange *exchange, enum problem problem, const char *detail)
 {
+    exchange->refusal = problem;
     api_set_problem(&exchange->request, problem, detail, (struct text){ 0 }, (struct text){ 0 });
     return false;
 }
@@ -175,12 +178,6 @@ static bool guard_request(struct http_exchange *exchange, const char *version)
     return verdict.ok || refuse(exchange, verdict.problem, verdict.detail);
 }
 
-static bool overloaded(const struct http *http)
-{
-    return http->connections > http->options->max_connections ||
-           http->bodies > http->options->bodies_limit;
-}
-
 static bool begin_request(struct http_exchange *exchange, const char *method)
 {
     struct api_request *request = &exchange->request;
@@ -189,7 +186,7 @@ static bool begin_request(struct http_exchange *exchange, const char *method)
     request->method = http_method_of_name(method);
     request->target = http_guard_origin_form(exchange->target, &request->header[HTTP_HEADER_HOST]);
     request->scratch = exchange->scratch;
-    if (overloaded(exchange->http)) {
+    if (exchange->connection->is_surplus) {
         exchange->close = true;
         return refuse(exchange, PROBLEM_UNAVAILABLE, "Too many connections. Nothing was changed.");
     }
@@ -235,27 +232,48 @@ static void drop_body(struct http_exchange *exchange)
     buf_finish(&exchange->body);
 }
 
+/* What is wrong with so much more of it; PROBLEM_COUNT: nothing. */
+static enum problem judge_body(const struct http_exchange *exchange, size_t more)
+{
+    const struct http *http = exchange->http;
+
+    if (exchange->body.len + more > http->options->body_limit)
+        return PROBLEM_BODY_TOO_LARGE; /* chunked, so nothing told before how long it would be */
+    return http->bodies + more > http->options->bodies_limit ? PROBLEM_UNAVAILABLE : PROBLEM_COUNT;
+}
+
+static void keep_body(struct http_exchange *exchange, const char *data, size_t len)
+{
+    size_t before = exchange->body.cap;
+
+    buf_add(&exchange->body, data, len);
+    exchange->http->bodies += exchange->body.cap - before;
+}
+
+/* The answer comes behind the body; one that goes on for too long gets it at once, and is cut. */
+static void discard_body(struct http_exchange *exchange, size_t len)
+{
+    exchange->discarded += len;
+    if (exchange->discarded > DISCARD_MAX && exchange->discarded - len <= DISCARD_MAX)
+        http_raw_refuse(exchange->connection->conn.fd, exchange->refusal);
+}
+
 static void take_body(struct http_exchange *exchange, const char *data, size_t len)
 {
-    struct http *http = exchange->http;
+    enum problem problem =
+        exchange->state == EXCHANGE_BODY ? judge_body(exchange, len) : PROBLEM_COUNT;
 
     exchange->connection->conn.bytes += len;
-    if (exchange->state == EXCHANGE_BODY && exchange->body.len + len <= http->options->body_limit) {
-        size_t before = exchange->body.cap;
-        buf_add(&exchange->body, data, len);
-        http->bodies += exchange->body.cap - before;
-        return;
-    }
-    if (exchange->state ==
-        EXCHANGE_BODY) { /* chunked, so nothing told before how long it would be */
-        refuse(exchange, PROBLEM_BODY_TOO_LARGE, NULL);
+    if (problem != PROBLEM_COUNT) {
+        refuse(exchange, problem, NULL);
         exchange->state = EXCHANGE_DISCARD;
         exchange->close = true;
         drop_body(exchange);
     }
-    exchange->discarded += len;
-    if (exchange->discarded > DISCARD_MAX)
-        shutdown(exchange->connection->conn.fd, SHUT_RDWR);
+    if (exchange->state == EXCHANGE_BODY)
+        keep_body(exchange, data, len);
+    else
+        discard_body(exchange, len);
 }
 
 /* ---- the API ---- */

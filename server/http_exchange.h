@@ -38,6 +38,7 @@ struct http {
 struct http_connection {
     struct http_conn conn;
     struct MHD_Connection *mhd;
+    bool is_surplus; /* one too many when it was opened: its requests are refused */
 };
 
 enum exchange_state {
@@ -59,6 +60,7 @@ struct http_exchange {
     bool close; /* the connection, behind the answer */
     struct http_guard guard;
     struct buf body;
+    enum problem refusal; /* why a body is discarded */
     uint64_t discarded;
     uint64_t started_ns;
     size_t answer_bytes;

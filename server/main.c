@@ -13,6 +13,7 @@
 #include "server/worker.h"
 
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -28,7 +29,7 @@ enum {
     REPLY_BYTES = 256 * 1024 * 1024,
     BODIES_BYTES = 64 * 1024 * 1024,
     REDIS_CHECK_MS = 5000,
-    SPARE_CONNECTIONS = 128, /* of each worker */
+    SPARE_CONNECTIONS = 128,
     SPARE_FDS = 64,
 };
 
@@ -40,6 +41,8 @@ struct process {
     uv_timer_t settle;
     uint64_t settle_until_ms;
     uint16_t port;
+    int listen_fd;
+    atomic_uint connections; /* open, of all workers */
     struct worker **workers;
     struct embedded_redis *redis;
     bool stopping;
@@ -107,7 +110,7 @@ static void fit_descriptors(struct config *config)
     uint64_t others =
         config->threads * (config->redis_fast_connections + config->redis_scan_connections + 8) +
         SPARE_FDS;
-    uint64_t wanted = config->max_connections + config->threads * SPARE_CONNECTIONS + others;
+    uint64_t wanted = config->max_connections + 2 * SPARE_CONNECTIONS + others;
     struct rlimit limit;
 
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
@@ -132,7 +135,8 @@ static void fill_options(struct process *process, int listen_fd)
     process->options = (struct worker_options){
         .http = {
             .listen_fd = listen_fd,
-            .max_connections = (unsigned)((config->max_connections + config->threads - 1) / config->threads),
+            .connections = &process->connections,
+            .max_connections = (unsigned)config->max_connections,
             .spare_connections = SPARE_CONNECTIONS,
             .body_limit = config->body_limit,
             .bodies_limit = BODIES_BYTES,
@@ -253,6 +257,7 @@ static void signalled(uv_signal_t *handle, int number)
         _exit(EXIT_FAILURE); /* the private Redis dies with us, and has everything on disk */
     process->stopping = true;
     uv_timer_stop(&process->settle);
+    close(process->listen_fd); /* as the workers close theirs: who connects now is refused */
     for (uint64_t i = 0; i < process->config.threads; i++)
         worker_drain(process->workers[i]);
     work = mem_zalloc(sizeof *work);
@@ -299,13 +304,13 @@ static int serve(struct process *process, struct buf *message)
     fit_descriptors(&process->config);
     fill_options(process, listen_fd);
     log_start(process);
+    process->listen_fd = listen_fd;
     start_handles(process);
     if (!start_workers(process))
         return EXIT_FAILURE;
 
     uv_run(&process->loop, UV_RUN_DEFAULT);
     uv_loop_close(&process->loop);
-    close(listen_fd);
     free(process->workers);
     free((char *)(uintptr_t)process->options.prefix.at);
     log_event(LOG_INFO, "stopped", LOG_I("pid", getpid()));

@@ -267,26 +267,60 @@ static void an_idle_connection_is_closed(void **state)
 
 /* ---- number ---- */
 
-/* Each of the two workers serves half of the limit and accepts as many again, to refuse them: with
- * this many open, whoever accepts them, both are beyond their half. */
+/* Whoever of the two workers accepts them. Those that were there before are served on. */
 static void too_many_connections_are_told_so(void **state)
 {
-    enum { N = CONNECTION_LIMIT / 2 * 3 + 1 };
     struct service *service = *state;
-    struct raw *raw[N], *more;
+    struct raw *raw[CONNECTION_LIMIT], *more;
 
     client_destroy(service->client);
     service->client = client_create(service->url);
-    for (int i = 0; i < N; i++)
+    for (int i = 0; i < CONNECTION_LIMIT; i++) {
         raw[i] = raw_open(service->port);
+        raw_send(raw[i], GET_LIVE);
+        assert_int_equal(raw_take(raw[i], PATIENCE_MS), 200);
+    }
     more = raw_open(service->port);
     raw_send(more, GET_LIVE);
     assert_int_equal(raw_take(more, PATIENCE_MS), 503);
     assert_string_equal(json_member(more->body, "type"), "\"/problems/unavailable\"");
     raw_close(more);
-    for (int i = 0; i < N; i++)
+    for (int i = 0; i < CONNECTION_LIMIT; i++) {
+        raw_send(raw[i], GET_LIVE);
+        assert_int_equal(raw_take(raw[i], PATIENCE_MS), 200);
         raw_close(raw[i]);
+    }
     assert_until(ask(service, "GET", "/health/live", NULL)->status == 200);
+}
+
+/* Each is within its limit; what all together may take is not. */
+static void bodies_share_a_bound(void **state)
+{
+    enum { N = 20, SIZE = 8 * 1024 * 1024 };
+    static const char *const flags[] = { "--body-limit=8MiB", NULL };
+    static char blanks[SIZE];
+    struct service service;
+    struct raw *raw[N];
+    int refused = 0, read = 0;
+
+    (void)state;
+    memset(blanks, ' ', sizeof blanks);
+    service_start(&service, flags);
+    for (int i = 0; i < N; i++) {
+        raw[i] = raw_open(service.port);
+        raw_send(raw[i], HEAD("POST", "/statuses") "Content-Length: 8388608\r\n\r\n");
+        raw_send_bytes(raw[i], blanks, SIZE - 1);
+    }
+    for (int i = 0; i < N; i++) {
+        raw_send_bytes(raw[i], "1", 1);
+        int status = raw_take(raw[i], PATIENCE_MS);
+        refused += status == 503;
+        read += status == 400 || status == 422;
+        raw_close(raw[i]);
+    }
+    assert_true(refused > 0 && read > 0);
+    expect(&service, 201, "POST", "/statuses", "{}");
+    service_stop(&service);
 }
 
 /* ---- clients that go away ---- */
@@ -358,6 +392,7 @@ int main(void)
         FRESH(a_slow_second_request_is_cut_too),
         FRESH(an_idle_connection_is_closed),
         FRESH(too_many_connections_are_told_so),
+        cmocka_unit_test(bodies_share_a_bound),
         FRESH(clients_that_leave_while_redis_works_leave_nothing_behind),
         ENDS_CLEANLY,
     };

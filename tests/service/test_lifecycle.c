@@ -312,11 +312,12 @@ static void what_is_in_flight_is_finished_at_the_end(void **state)
     expect(&service, 201, "PUT", "/statuses/r", NULL);
     busy = raw_open(service.port);
     idle = raw_open(service.port);
-    store(&service, "CLIENT PAUSE 600 ALL");
+    store(&service, "CLIENT PAUSE 1200 ALL");
     raw_send(busy, START_R);
     pause_ms(100); /* under way; were it not, it would be refused and the test fail */
     process_kill(&service.jobbad, SIGTERM);
     assert_until(!raw_port_is_open(service.port));
+    assert_int_equal(raw_take(busy, 0), -1); /* it was refused at once, not at the end */
     assert_int_equal(raw_take(busy, PATIENCE_MS), 200);
     assert_string_equal(raw_header(busy, "Connection"), "close");
     assert_true(raw_is_closed(busy, PATIENCE_MS));
@@ -341,6 +342,28 @@ static void a_client_that_does_not_end_is_not_waited_for_longer_than_the_limit(v
     expect(&service, 200, "GET", "/health/live", NULL);
     process_kill(&service.jobbad, SIGTERM);
     assert_int_equal(process_wait(&service.jobbad, END_MS), 0);
+    raw_close(raw);
+    service_stop(&service);
+}
+
+/* Redis is let go before the clients are: a request may still come to its end. */
+static void a_body_that_ends_after_the_limit_does_no_harm(void **state)
+{
+    static const char *const flags[] = { "--drain-timeout=300ms", "--body-timeout=600s", NULL };
+    struct service service;
+    struct raw *raw;
+
+    (void)state;
+    service_start(&service, flags);
+    raw = raw_open(service.port);
+    raw_send(raw, "POST /statuses HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{");
+    expect(&service, 200, "GET", "/health/live", NULL);
+    process_kill(&service.jobbad, SIGTERM);
+    assert_until(service_log_has(&service, "event=drain_expired"));
+    raw_send_bytes(raw, "}", 1);
+    assert_int_not_equal(raw_take(raw, PATIENCE_MS), 201);
+    assert_int_equal(process_wait(&service.jobbad, END_MS), 0);
+    assert_false(service_log_has(&service, "Sanitizer"));
     raw_close(raw);
     service_stop(&service);
 }
@@ -381,6 +404,7 @@ int main(void)
         cmocka_unit_test(the_default_directory_is_the_users),
         cmocka_unit_test(what_is_in_flight_is_finished_at_the_end),
         cmocka_unit_test(a_client_that_does_not_end_is_not_waited_for_longer_than_the_limit),
+        cmocka_unit_test(a_body_that_ends_after_the_limit_does_no_harm),
         cmocka_unit_test(a_second_signal_ends_it_at_once),
         ENDS_CLEANLY,
     };

@@ -183,6 +183,24 @@ static void times_are_rfc_3339_with_microseconds(void **state)
     assert_string_equal(answer_string(answer, "queued_at"), "1970-01-01T00:00:00.000000Z");
 }
 
+static void attempts_beyond_one_answer_are_read_one_by_one(void **state)
+{
+    static char data[250000];
+    struct service *service = *state;
+
+    memset(data, 'x', sizeof data - 1);
+    data[0] = data[sizeof data - 2] = '"';
+    expect(service, 201, "PUT", "/statuses/huge", NULL);
+    for (int i = 0; i < 36; i++) {
+        expect(service, 200, "POST", "/statuses/huge/started", NULL);
+        expect_with(service, 204, "Prefer: return=minimal", "PUT", "/statuses/huge/data", data);
+    }
+    expect_problem(expect(service, 422, "GET", "/statuses/huge/attempts", NULL), 422,
+                   "answer-too-large", NULL);
+    expect_member(expect(service, 200, "GET", "/statuses/huge:34?fields=attempt", NULL), "attempt",
+                  "34");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -195,6 +213,7 @@ int main(void)
         cmocka_unit_test(attempts_are_listed_oldest_first),
         cmocka_unit_test(an_archived_attempt_can_be_read_but_not_changed),
         cmocka_unit_test(times_are_rfc_3339_with_microseconds),
+        cmocka_unit_test(attempts_beyond_one_answer_are_read_one_by_one),
         ENDS_CLEANLY,
     };
     return cmocka_run_group_tests_name("read", tests, service_setup, service_teardown);
