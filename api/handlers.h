@@ -18,6 +18,12 @@ void handle_request_kill(struct api_request *request);
 void handle_attempts(struct api_request *request);
 void handle_enter_state(struct api_request *request);
 
+/* handle_many.c */
+void handle_list(struct api_request *request);
+void handle_query(struct api_request *request);
+void handle_count(struct api_request *request);
+void handle_count_query(struct api_request *request);
+
 /* handle_service.c */
 void handle_live(struct api_request *request);
 void handle_ready(struct api_request *request);

@@ -199,6 +199,20 @@ bool json_text_next_member(struct text object, size_t *at, struct text *ret_name
     return true;
 }
 
+bool json_text_next_element(struct text array, size_t *at, struct text *ret_value)
+{
+    const char *end = array.at + array.len;
+    const char *value = array.at + *at + 1; /* behind '[' or ',' */
+
+    if (value >= end || *value == ']')
+        return false;
+    const char *value_end = skip_value(value, end);
+
+    *ret_value = (struct text){ .at = value, .len = (size_t)(value_end - value) };
+    *at = (size_t)(value_end - array.at);
+    return true;
+}
+
 bool json_text_name_is(struct text raw_name, const char *name)
 {
     if (!memchr(raw_name.at, '\\', raw_name.len))

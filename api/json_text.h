@@ -34,5 +34,8 @@ void json_text_finish(struct json_text *json);
 bool json_text_next_member(struct text object, size_t *at, struct text *ret_name,
                            struct text *ret_value);
 
+/* The same for the elements of an array. */
+bool json_text_next_element(struct text array, size_t *at, struct text *ret_value);
+
 /* Whether a member's name as it stands in the text means `name`. */
 bool json_text_name_is(struct text raw_name, const char *name);

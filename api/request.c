@@ -50,6 +50,8 @@ void api_finish(struct api_request *request)
 {
     change_json_finish(&request->parsed);
     buf_finish(&request->answer.body);
+    buf_finish(&request->answer.link);
+    listing_destroy(request->listing);
 }
 
 /* A second answer is our bug, and must not reach the client as a mix of both. */

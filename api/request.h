@@ -10,6 +10,7 @@
 #pragma once
 
 #include "api/change_json.h"
+#include "api/listing.h"
 #include "api/problem.h"
 #include "core/buf.h"
 #include "core/health.h"
@@ -65,6 +66,7 @@ struct api_answer {
     bool preference_applied;                            /* return=minimal */
     char location[sizeof "/statuses/" + STATUS_ID_MAX]; /* "": none */
     char allow[64];                                     /* "": none */
+    struct buf link;                                    /* empty: none */
 };
 
 struct route;
@@ -82,11 +84,12 @@ struct api_request {
 
     /* Set by the router. */
     const struct route *route;
-    struct text id;   /* path parameter: valid id, or "id:n" where the route takes it */
-    enum state state; /* path parameter */
-    uint32_t keys;    /* query parameter `fields` */
-    bool force;       /* query parameter */
-    bool minimal;     /* Prefer: return=minimal */
+    struct text id;          /* path parameter: valid id, or "id:n" where the route takes it */
+    enum state state;        /* path parameter */
+    uint32_t keys;           /* query parameter `fields` */
+    bool force;              /* query parameter */
+    bool minimal;            /* Prefer: return=minimal */
+    struct listing *listing; /* of routes that take one */
 
     /* Set by the handler. */
     struct api_answer answer;

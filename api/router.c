@@ -12,6 +12,7 @@
 #include <assert.h>
 #include <stdio.h>
 #include <strings.h>
+#include <time.h>
 
 /* ---- matching ---- */
 
@@ -167,21 +168,7 @@ static const char *take_force(struct api_request *request, struct text value)
 
 static const char *take_fields(struct api_request *request, struct text value)
 {
-    request->keys = 0;
-    while (value.len) {
-        const char *comma = memchr(value.at, ',', value.len);
-        size_t len = comma ? (size_t)(comma - value.at) : value.len;
-        unsigned key = status_key_of_name((struct text){ .at = value.at, .len = len });
-
-        if (key == STATUS_KEY_COUNT)
-            return "must be a comma-separated list of keys of a status";
-        request->keys |= STATUS_KEY_BIT(key);
-        value.at += comma ? len + 1 : len;
-        value.len -= comma ? len + 1 : len;
-        if (comma && !value.len)
-            return "must not end with a comma";
-    }
-    return request->keys ? NULL : "must not be empty";
+    return listing_keys(value, &request->keys);
 }
 
 static const struct {
@@ -205,13 +192,25 @@ static const char *take_parameter(struct api_request *request, struct text name,
         *seen |= parameters[i].bit;
         return parameters[i].take(request, value);
     }
+    if (request->listing)
+        return listing_take(request->listing, name, value);
     return "is not a parameter of this route";
+}
+
+static uint64_t now_us(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
 static bool check_query(struct api_request *request, const struct target *target)
 {
     unsigned seen = 0;
 
+    if (request->route->query & QUERY_LISTING)
+        request->listing = listing_create(now_us());
     for (size_t i = 0; i < target->n_parameters; i++) {
         struct text name = target->parameter[i].name;
         const char *detail = take_parameter(request, name, target->parameter[i].value, &seen);

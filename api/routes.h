@@ -7,7 +7,11 @@
 #include <stddef.h>
 
 /* Query parameters that a route takes: bits. */
-enum route_query { QUERY_FIELDS = 1 << 0, QUERY_FORCE = 1 << 1 };
+enum route_query {
+    QUERY_FIELDS = 1 << 0,
+    QUERY_FORCE = 1 << 1,
+    QUERY_LISTING = 1 << 2, /* filters, order and page: listing.h */
+};
 
 enum route_body {
     BODY_NONE,     /* one that is not empty is refused */

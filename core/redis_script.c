@@ -14,6 +14,7 @@
 static const struct redis_script scripts[] = {
     [REDIS_SCRIPT_CHANGE] = SCRIPT(change, CHANGE),
     [REDIS_SCRIPT_DELETE] = SCRIPT(delete, DELETE),
+    [REDIS_SCRIPT_SCAN] = SCRIPT(scan, SCAN),
 };
 
 _Static_assert(sizeof scripts / sizeof *scripts == REDIS_SCRIPT_COUNT, "a row for each script");

@@ -6,7 +6,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum redis_script_id { REDIS_SCRIPT_CHANGE, REDIS_SCRIPT_DELETE, REDIS_SCRIPT_COUNT };
+enum redis_script_id {
+    REDIS_SCRIPT_CHANGE,
+    REDIS_SCRIPT_DELETE,
+    REDIS_SCRIPT_SCAN,
+    REDIS_SCRIPT_COUNT
+};
 
 struct redis_script {
     const char *name;   /* file name without .lua */

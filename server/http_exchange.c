@@ -89,6 +89,8 @@ static void add_headers(struct MHD_Response *response, struct http_exchange *exc
     add_common_headers(response);
     add_header(response, "Location", answer->location);
     add_header(response, "Allow", answer->allow);
+    if (answer->link.len)
+        add_header(response, "Link", buf_cstr(&exchange->request.answer.link));
     if (answer->preference_applied)
         add_header(response, PREFERENCE_APPLIED, RETURN_MINIMAL);
     if (answer->retry_after_s) {

@@ -140,6 +140,7 @@ function parameterFaults(parameter, text) {
   const place = below(parameter, "schema");
   const values = {
     array: () => text.split(","),
+    integer: () => (/^-?\d+$/.test(text) ? Number(text) : text),
     boolean: () => ({ true: true, false: false })[text] ?? text,
   };
   const value = values[place.node.type]?.() ?? text;
@@ -148,13 +149,18 @@ function parameterFaults(parameter, text) {
 
 function queryFaults({ query, operation }) {
   const names = [...new URLSearchParams(query).keys()];
+  // "x.NAME" in the document stands for any name behind the dot.
+  const isNamed = (documented, name) =>
+    documented.endsWith(".NAME")
+      ? name.startsWith(documented.slice(0, -4)) && name.length > documented.length - 4
+      : documented === name;
+  const parameterOf = (name) =>
+    operation.parameters.find(({ node }) => node.in === "query" && isNamed(node.name, name));
   const faults = names
-    .filter((name, i) => names.indexOf(name) !== i)
+    .filter((name, i) => names.indexOf(name) !== i && !parameterOf(name)?.node.explode)
     .map((name) => `parameter ${name} is there twice`);
   for (const [name, value] of new URLSearchParams(query)) {
-    const parameter = operation.parameters.find(
-      ({ node }) => node.in === "query" && node.name === name,
-    );
+    const parameter = parameterOf(name);
     faults.push(...(parameter ? parameterFaults(parameter, value) : [`unknown parameter ${name}`]));
   }
   return faults;

@@ -159,7 +159,8 @@ static void a_full_redis_still_reads_and_deletes(void **state)
     for (size_t i = 0; i < N_EVERY_ROUTE; i++) {
         const struct every_route *route = &every_route[i];
         if (!route->uses_redis || strcmp(route->method, "GET") == 0 ||
-            strcmp(route->method, "HEAD") == 0 || strcmp(route->method, "DELETE") == 0)
+            strcmp(route->method, "HEAD") == 0 || strcmp(route->method, "DELETE") == 0 ||
+            strchr(route->path, ':')) /* it reads */
             continue;
         answer = ask_route(service, route);
         if (strcmp(route->method, "PUT") == 0 && strcmp(route->path, "/statuses/r") == 0) {
@@ -371,7 +372,8 @@ static void a_user_with_few_rights_is_enough(void **state)
     start_redis(&service, NULL);
     store(&service, "ACL SETUSER worker on >s3cret resetkeys ~jobba:* -@all +ping +role +select "
                     "+client|setname +script|load +evalsha +eval +time +type +rename +unlink "
-                    "+hget +hmget +hgetall +hset +sadd +srem +scard +zadd +zrem +zcard");
+                    "+hget +hmget +hgetall +hset +sadd +srem +scard +zadd +zrem +zcard "
+                    "+exists +sscan +smismember +zcount +zrange +zrevrange +zmscore");
     snprintf(url, sizeof url, "unix://worker:s3cret@%s", service.redis_path);
     const char *const flags[] = { "--redis", url, NULL };
     assert_true(service_start_jobbad_alone(&service, flags));

@@ -127,6 +127,50 @@ static void times_are_rfc_3339_with_microseconds(void **state)
     }
 }
 
+static void times_are_read_as_they_are_written_and_in_other_ways(void **state)
+{
+    static const struct {
+        const char *text;
+        uint64_t at; /* UINT64_MAX: not a time */
+    } cases[] = {
+        { "2026-11-24T03:39:56.123456Z", UINT64_C(1795491596123456) },
+        { "2026-11-24t03:39:56.123456789z", UINT64_C(1795491596123456) },
+        { "2026-11-24 05:09:56.1+01:30", UINT64_C(1795491596100000) },
+        { "2026-11-23T22:39:56-05:00", UINT64_C(1795491596000000) },
+        { "1970-01-01T00:00:00Z", 0 },
+        { "2000-02-29T00:00:00.000001Z", UINT64_C(951782400000001) },
+        { "9999-12-31T23:59:59.999999Z", TIME_TEXT_MAX },
+        { "0", 0 },
+        { "1795491596123456", UINT64_C(1795491596123456) },
+        { "", UINT64_MAX },
+        { "1900-02-29T00:00:00Z", UINT64_MAX },
+        { "2026-02-29T00:00:00Z", UINT64_MAX },
+        { "2026-13-01T00:00:00Z", UINT64_MAX },
+        { "2026-11-24T24:00:00Z", UINT64_MAX },
+        { "2026-11-24T03:39:56", UINT64_MAX },
+        { "2026-11-24T03:39:56.Z", UINT64_MAX },
+        { "2026-11-24T03:39:56Zx", UINT64_MAX },
+        { "2026-11-24", UINT64_MAX },
+        { "1970-01-01T00:00:00+01:00", UINT64_MAX },
+        { "17954915961234567", UINT64_MAX },
+        { "-1", UINT64_MAX },
+        { "1e9", UINT64_MAX },
+    };
+    uint64_t at;
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        at = UINT64_MAX;
+        if (time_text_parse(text_of(cases[i].text), &at) != (cases[i].at != UINT64_MAX) ||
+            at != cases[i].at)
+            fail_msg("%s: %llu", cases[i].text, (unsigned long long)at);
+    }
+    assert_true(time_text_parse_span(TEXT("90m"), &at) && at == UINT64_C(5400000000));
+    assert_true(time_text_parse_span(TEXT("7d"), &at) && at == UINT64_C(604800000000));
+    assert_false(time_text_parse_span(TEXT("7"), &at) || time_text_parse_span(TEXT("d"), &at) ||
+                 time_text_parse_span(TEXT("7w"), &at) || time_text_parse_span(TEXT(""), &at));
+}
+
 static void every_problem_says_what_it_is(void **state)
 {
     (void)state;
@@ -166,6 +210,7 @@ int main(void)
         cmocka_unit_test(every_state_has_its_timestamp_and_group),
         cmocka_unit_test(every_field_is_found_by_its_name),
         cmocka_unit_test(times_are_rfc_3339_with_microseconds),
+        cmocka_unit_test(times_are_read_as_they_are_written_and_in_other_ways),
         cmocka_unit_test(every_problem_says_what_it_is),
         cmocka_unit_test(a_problem_is_json),
     };

@@ -1,0 +1,82 @@
+/* Ids in the order of a query, and ids that have been seen. */
+#include "core/idset.h"
+#include "core/matches.h"
+#include "tests/unit/unit_test.h"
+
+static void add(struct matches *matches, uint64_t score, const char *id)
+{
+    matches_add(matches, score, text_of(id));
+}
+
+static const char *shown(const struct matches *matches)
+{
+    static char text[256];
+
+    *text = '\0';
+    for (size_t i = 0; i < matches->n; i++)
+        snprintf(text + strlen(text), sizeof text - strlen(text), "%.*s ",
+                 (int)matches_id(matches, i).len, matches_id(matches, i).at);
+    return text;
+}
+
+static void ties_are_in_the_order_of_ids_in_the_same_direction(void **state)
+{
+    (void)state;
+    for (int descending = 0; descending < 2; descending++) {
+        struct matches matches = { .descending = descending };
+        add(&matches, 2, "b");
+        add(&matches, 1, "z");
+        add(&matches, 2, "a");
+        add(&matches, 2, "ab");
+        add(&matches, 3, "0");
+        matches_sort(&matches);
+        assert_string_equal(shown(&matches), descending ? "0 b ab a z " : "z a ab b 0 ");
+        matches_finish(&matches);
+    }
+}
+
+static void only_the_first_are_kept(void **state)
+{
+    struct matches matches = { .most = 3 };
+    char id[16];
+
+    (void)state;
+    for (unsigned i = 0; i < 10000; i++) {
+        snprintf(id, sizeof id, "i%u", i);
+        add(&matches, (i * 7919) % 10007, id);
+    }
+    assert_true(matches.cap <= 64 && matches.ids.len < 4096);
+    matches_sort(&matches);
+    assert_int_equal(matches.n, 3);
+    assert_int_equal(matches.items[0].score, 0);
+    assert_int_equal(matches.items[1].score, 1);
+    assert_int_equal(matches.items[2].score, 2);
+    matches_finish(&matches);
+}
+
+static void an_id_is_new_once(void **state)
+{
+    struct idset set = { 0 };
+    char id[16];
+
+    (void)state;
+    for (int round = 0; round < 2; round++)
+        for (unsigned i = 0; i < 50000; i++) {
+            snprintf(id, sizeof id, "i%u", i);
+            assert_int_equal(idset_add(&set, text_of(id)), round == 0);
+        }
+    assert_int_equal(set.n, 50000);
+    idset_finish(&set);
+    assert_true(idset_add(&set, TEXT("i1")));
+    idset_finish(&set);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(ties_are_in_the_order_of_ids_in_the_same_direction),
+        cmocka_unit_test(only_the_first_are_kept),
+        cmocka_unit_test(an_id_is_new_once),
+    };
+    return cmocka_run_group_tests_name("matches", tests, NULL, NULL);
+}
