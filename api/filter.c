@@ -58,6 +58,26 @@ struct row {
     bool prefix;             /* something has to be behind it */
 };
 
+/* Adds each part of a comma-separated value. */
+static const char *add_each(struct filter *filter, struct clause *clause, struct text value,
+                            const char *(*add)(struct filter *filter, struct clause *clause,
+                                               struct text part))
+{
+    while (true) {
+        const char *comma = memchr(value.at, ',', value.len);
+        struct text part = { value.at, comma ? (size_t)(comma - value.at) : value.len };
+        const char *wrong = add(filter, clause, part);
+        if (wrong || !comma)
+            return wrong;
+        value = (struct text){ comma + 1, value.len - part.len - 1 };
+    }
+}
+
+static const char *add_id(struct filter *filter, struct clause *clause, struct text id)
+{
+    return status_id_valid(id) ? add_value(filter, clause, id) : "must match " STATUS_ID_PATTERN;
+}
+
 static const char *take_id(struct filter *filter, unsigned element, const struct row *row,
                            struct text rest, struct text value)
 {
@@ -68,17 +88,7 @@ static const char *take_id(struct filter *filter, unsigned element, const struct
     (void)rest;
     if (!clause)
         return too_many_clauses;
-    while (true) {
-        const char *comma = memchr(value.at, ',', value.len);
-        struct text id = { value.at, comma ? (size_t)(comma - value.at) : value.len };
-        const char *wrong;
-        if (!status_id_valid(id))
-            return "must match " STATUS_ID_PATTERN;
-        wrong = add_value(filter, clause, id);
-        if (wrong || !comma)
-            return wrong;
-        value = (struct text){ comma + 1, value.len - id.len - 1 };
-    }
+    return add_each(filter, clause, value, add_id);
 }
 
 static bool in_group(struct text group, enum state state)
@@ -121,14 +131,7 @@ static const char *take_state(struct filter *filter, unsigned element, const str
     (void)rest;
     if (!clause)
         return too_many_clauses;
-    while (true) {
-        const char *comma = memchr(value.at, ',', value.len);
-        struct text state = { value.at, comma ? (size_t)(comma - value.at) : value.len };
-        const char *wrong = add_states(filter, clause, state);
-        if (wrong || !comma)
-            return wrong;
-        value = (struct text){ comma + 1, value.len - state.len - 1 };
-    }
+    return add_each(filter, clause, value, add_states);
 }
 
 static const char *take_indexed(struct filter *filter, unsigned element, struct clause wanted,
