@@ -1,12 +1,18 @@
 /* The reads of many statuses (api.md "Many statuses"). */
+#include "api/handle_many.h"
 #include "api/handlers.h"
 #include "api/json_write.h"
 #include "api/listing.h"
 #include "api/request.h"
 #include "api/status_json.h"
+#include "api/status_table.h"
+#include "core/redis_pool.h"
 
 #include <stdio.h>
 #include <time.h>
+
+/* A page is held whole until it is answered. */
+enum { LIST_BYTES_MAX = 32 * 1024 * 1024 };
 
 static struct listing *listing_of(struct query *query)
 {
@@ -18,7 +24,7 @@ static struct api_request *request_of(struct query *query)
     return query->arg;
 }
 
-static void answer_err(struct api_request *request, enum err err)
+void many_answer_err(struct api_request *request, enum err err)
 {
     api_answer_problem(request, problem_of_err(err), NULL);
 }
@@ -96,11 +102,45 @@ static void write_link(struct api_request *request)
 
 /* ---- listing ---- */
 
+/* Of a page that is too big to be held, the rest is not written. */
+static bool is_too_large(const struct api_request *request)
+{
+    return request->answer.body.len > LIST_BYTES_MAX;
+}
+
+static void answer_too_large(struct api_request *request)
+{
+    api_answer_problem(request, PROBLEM_ANSWER_TOO_LARGE,
+                       "The page takes more than 32 MiB. Ask for less with limit or fields, or "
+                       "for application/x-ndjson.");
+}
+
+/* What a person at a console needs to know besides the rows. */
+static void write_table_end(struct api_request *request)
+{
+    const struct listing *listing = request->listing;
+    struct buf *out = &request->answer.body;
+
+    if (!listing->shown)
+        buf_add_str(out, "(no status)\n");
+    if (listing->query.has_more)
+        buf_add_str(out, "(there are more: limit=1000, or follow the Link header)\n");
+    if (listing->want_count)
+        buf_printf(out, "(%llu in all)\n", (unsigned long long)listing->count);
+}
+
 static void answer_list(struct api_request *request)
 {
     write_link(request);
-    write_tail(request);
-    api_answer_json(request, 200);
+    if (is_too_large(request)) {
+        answer_too_large(request);
+    } else if (request->format == API_FORMAT_TEXT) {
+        write_table_end(request);
+        api_answer_text(request, "text/plain; charset=utf-8");
+    } else {
+        write_tail(request);
+        api_answer_json(request, 200);
+    }
 }
 
 static void add_status(struct query *query, const struct status_view *view)
@@ -108,9 +148,24 @@ static void add_status(struct query *query, const struct status_view *view)
     struct listing *listing = listing_of(query);
     struct buf *out = &request_of(query)->answer.body;
 
-    if (listing->shown++)
+    if (is_too_large(request_of(query)))
+        return;
+    listing->shown++;
+    if (request_of(query)->format == API_FORMAT_TEXT) {
+        status_table_row(out, view, listing->filter.now);
+        return;
+    }
+    if (listing->shown > 1)
         buf_add_char(out, ',');
     status_json_write(out, view, listing->keys);
+}
+
+static void go_on_unless_too_large(struct query *query)
+{
+    if (is_too_large(request_of(query)))
+        answer_too_large(request_of(query));
+    else
+        query_go_on(query);
 }
 
 /* The total, when it was asked for: another walk, behind the page. */
@@ -122,7 +177,7 @@ static void total_done(struct query *total, enum err err)
     if (err == ERR_NONE)
         answer_list(request);
     else
-        answer_err(request, err);
+        many_answer_err(request, err);
 }
 
 static void list_done(struct query *query, enum err err)
@@ -135,6 +190,7 @@ static void list_done(struct query *query, enum err err)
             .store = query->store,
             .clauses = query->clauses,
             .n_clauses = query->n_clauses,
+            .call_ms = query->call_ms,
             .deadline_ms = query->deadline_ms,
             .done = total_done,
             .arg = request,
@@ -146,15 +202,37 @@ static void list_done(struct query *query, enum err err)
     if (err == ERR_NONE)
         answer_list(request);
     else
-        answer_err(request, err);
+        many_answer_err(request, err);
 }
 
-static struct query *prepare(struct api_request *request, query_done_fn *done)
+/* What a format has no place for. NULL, or what is wrong, with the parameter in *ret_field. */
+static const char *misfit(const struct api_request *request, const char **ret_field)
+{
+    const struct listing *listing = request->listing;
+
+    *ret_field = listing->explain ? "explain" : "fields";
+    if (request->format == API_FORMAT_TEXT && (listing->explain || listing->has_fields))
+        return "is not for text/plain";
+    *ret_field = listing->explain ? "explain" : "count";
+    if (request->format == API_FORMAT_NDJSON && (listing->explain || listing->want_count))
+        return "is not for application/x-ndjson";
+    return NULL;
+}
+
+uint64_t many_deadline(const struct api_request *request)
+{
+    return redis_pool_now(request->api->store.pool) + request->query_ms;
+}
+
+struct query *many_prepare(struct api_request *request, query_done_fn *done)
 {
     struct listing *listing = request->listing;
     struct query *query = &listing->query;
-    const char *field, *wrong = listing_prepare(listing, &field);
+    const char *field, *wrong = misfit(request, &field);
     struct timespec now;
+
+    if (!wrong)
+        wrong = listing_prepare(listing, &field);
 
     if (wrong) {
         api_answer_culprit(request, PROBLEM_MALFORMED_QUERY, field, wrong);
@@ -163,8 +241,8 @@ static struct query *prepare(struct api_request *request, query_done_fn *done)
     clock_gettime(CLOCK_MONOTONIC, &now);
     listing->started_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
     query->store = &request->api->store;
-    query->deadline_ms = request->deadline_ms;
-    query->each = add_status;
+    query->call_ms = request->call_ms;
+    query->deadline_ms = many_deadline(request);
     query->done = done;
     query->arg = request;
     return query;
@@ -172,15 +250,27 @@ static struct query *prepare(struct api_request *request, query_done_fn *done)
 
 static void start_list(struct api_request *request)
 {
-    struct query *query = prepare(request, list_done);
+    struct query *query;
     enum err err;
 
+    if (request->format == API_FORMAT_NDJSON) {
+        many_export(request);
+        return;
+    }
+    query = many_prepare(request, list_done);
     if (!query)
         return;
-    buf_add_str(&request->answer.body, "{\"statuses\":[");
+    if (request->format == API_FORMAT_TEXT) {
+        query->fields = STATUS_TABLE_FIELDS;
+        status_table_head(&request->answer.body);
+    } else {
+        buf_add_str(&request->answer.body, "{\"statuses\":[");
+    }
+    query->each = add_status;
+    query->step = go_on_unless_too_large;
     err = query_list(query);
     if (err != ERR_NONE)
-        answer_err(request, err);
+        many_answer_err(request, err);
 }
 
 /* ---- counting ---- */
@@ -190,7 +280,7 @@ static void count_done(struct query *query, enum err err)
     struct api_request *request = request_of(query);
 
     if (err != ERR_NONE) {
-        answer_err(request, err);
+        many_answer_err(request, err);
         return;
     }
     buf_printf(&request->answer.body, "{\"count\":%llu}\n", (unsigned long long)query->count);
@@ -199,20 +289,20 @@ static void count_done(struct query *query, enum err err)
 
 static void start_count(struct api_request *request)
 {
-    struct query *query = prepare(request, count_done);
+    struct query *query = many_prepare(request, count_done);
     enum err err;
 
     if (!query)
         return;
     err = query_count(query);
     if (err != ERR_NONE)
-        answer_err(request, err);
+        many_answer_err(request, err);
 }
 
 /* ---- handlers ---- */
 
 /* False: answered. */
-static bool take_body(struct api_request *request)
+bool many_take_body(struct api_request *request)
 {
     struct buf message = { 0 }, errors = { 0 };
     bool ok =
@@ -236,7 +326,7 @@ void handle_list(struct api_request *request)
 
 void handle_query(struct api_request *request)
 {
-    if (take_body(request))
+    if (many_take_body(request))
         start_list(request);
 }
 
@@ -247,6 +337,6 @@ void handle_count(struct api_request *request)
 
 void handle_count_query(struct api_request *request)
 {
-    if (take_body(request))
+    if (many_take_body(request))
         start_count(request);
 }

@@ -24,6 +24,12 @@ void handle_query(struct api_request *request);
 void handle_count(struct api_request *request);
 void handle_count_query(struct api_request *request);
 
+/* handle_bulk.c */
+void handle_delete_many(struct api_request *request);
+void handle_remove(struct api_request *request);
+void handle_request_kill_many(struct api_request *request);
+void handle_cleanup(struct api_request *request);
+
 /* handle_service.c */
 void handle_live(struct api_request *request);
 void handle_ready(struct api_request *request);

@@ -39,35 +39,71 @@ static bool same(struct text text, const char *name)
     return text.len == strlen(name) && strncasecmp(text.at, name, text.len) == 0;
 }
 
-/* q=0, q=0.0, ... : "not this one" */
-static bool is_refused(struct text parameters)
+/* How much a range of Accept is liked, in thousandths (RFC 9110, 12.4.2). What is no number is
+ * taken as 1. */
+static unsigned quality(struct text parameters)
 {
     struct text parameter;
 
     while (next_part(&parameters, ';', &parameter)) {
-        if (parameter.len < 3 || strncasecmp(parameter.at, "q=0", 3) != 0)
+        unsigned value, unit = 100;
+        if (parameter.len < 3 || strncasecmp(parameter.at, "q=", 2) != 0 ||
+            (parameter.at[2] != '0' && parameter.at[2] != '1'))
             continue;
-        size_t zeros = strspn(parameter.at + 2, "0.");
-        return zeros >= parameter.len - 2;
+        value = parameter.at[2] == '1' ? 1000 : 0;
+        for (size_t i = 4; i < parameter.len && parameter.at[i] >= '0' && parameter.at[i] <= '9';
+             i++, unit /= 10)
+            value += unit * (unsigned)(parameter.at[i] - '0');
+        return value < 1000 ? value : 1000;
     }
-    return false;
+    return 1000;
 }
 
-bool accept_allows_json(struct text accept)
+/* How precisely a range names a type: 3 the type itself, 2 its main type, 1 any, 0 not at all. */
+static unsigned precision(struct text range, const char *type)
 {
-    static const char *const ranges[] = { "application/json", "application/*", "*/*" };
-    struct text range, type;
+    size_t main_len = strcspn(type, "/") + 1;
+
+    if (same(range, type))
+        return 3;
+    if (range.len == main_len + 1 && range.at[main_len] == '*' &&
+        strncasecmp(range.at, type, main_len) == 0)
+        return 2;
+    return same(range, "*/*") ? 1 : 0;
+}
+
+static unsigned quality_of_type(struct text accept, const char *type)
+{
+    struct text part, range;
+    unsigned best = 0, found = 0;
+
+    while (next_part(&accept, ',', &part)) {
+        if (!next_part(&part, ';', &range))
+            continue;
+        unsigned fits = precision(range, type);
+        if (fits > best) {
+            best = fits;
+            found = quality(part);
+        }
+    }
+    return found;
+}
+
+int accept_choose(struct text accept, const char *const *types, size_t n_types)
+{
+    unsigned best = 0;
+    int choice = -1;
 
     if (!accept.at || !trim(accept).len)
-        return true;
-    while (next_part(&accept, ',', &range)) {
-        if (!next_part(&range, ';', &type))
-            continue;
-        for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++)
-            if (same(type, ranges[i]) && !is_refused(range))
-                return true;
+        return 0;
+    for (size_t i = 0; i < n_types; i++) {
+        unsigned liked = quality_of_type(accept, types[i]);
+        if (liked > best) {
+            best = liked;
+            choice = (int)i;
+        }
     }
-    return false;
+    return choice;
 }
 
 bool content_type_is_json(struct text content_type)

@@ -5,9 +5,14 @@
 #include "core/text.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 
-/* Whether Accept allows application/json. */
-bool accept_allows_json(struct text accept);
+/*
+ * Which of the types a client likes best, by RFC 9110, 12.5.1: of the ranges that fit a type the
+ * most precise one counts; of types it likes the same, the first. -1: none. No Accept, or an empty
+ * one: the first.
+ */
+int accept_choose(struct text accept, const char *const *types, size_t n_types);
 
 /* Whether a body of this type is read as JSON: application/json, curl's default form type, or none
  * given. */

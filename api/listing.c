@@ -2,16 +2,18 @@
 
 #include "api/change_json.h"
 #include "api/status_json.h"
+#include "api/time_text.h"
 #include "core/mem.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-struct listing *listing_create(uint64_t now)
+struct listing *listing_create(unsigned takes, uint64_t now)
 {
     struct listing *listing = mem_zalloc(sizeof *listing);
 
+    listing->takes = takes;
     listing->filter.now = now;
     listing->order = FIELD_RECORDED_AT;
     listing->descending = true;
@@ -25,6 +27,8 @@ void listing_destroy(struct listing *listing)
         return;
     query_finish(&listing->query);
     query_finish(&listing->total);
+    bulk_finish(&listing->bulk);
+    buf_finish(&listing->place_id);
     filter_finish(&listing->filter);
     json_text_finish(&listing->json);
     free(listing);
@@ -60,6 +64,7 @@ static const char *take_sort(struct listing *listing, struct text value)
 
 static const char *take_limit(struct listing *listing, struct text value)
 {
+    listing->has_limit = true;
     return read_number(value, LISTING_LIMIT_MAX, &listing->limit) && listing->limit > 0
                ? NULL
                : "must be a number from 1 to 1000";
@@ -96,7 +101,37 @@ static const char *take_explain(struct listing *listing, struct text value)
 
 static const char *take_fields(struct listing *listing, struct text value)
 {
+    listing->has_fields = true;
     return listing_keys(value, &listing->keys);
+}
+
+static const char *take_dry_run(struct listing *listing, struct text value)
+{
+    return take_bool(&listing->dry_run, value);
+}
+
+static const char *take_all(struct listing *listing, struct text value)
+{
+    return take_bool(&listing->all, value);
+}
+
+static const char *take_force(struct listing *listing, struct text value)
+{
+    return take_bool(&listing->force, value);
+}
+
+static const char *take_max(struct listing *listing, struct text value)
+{
+    listing->has_max = true;
+    return read_number(value, 999999999, &listing->max) ? NULL
+                                                        : "must be a number from 0 to 999999999";
+}
+
+static const char *take_older_than(struct listing *listing, struct text value)
+{
+    return time_text_parse_span(value, &listing->older_than)
+               ? NULL
+               : "must be a number with s, m, h or d, such as 360d";
 }
 
 const char *listing_keys(struct text names, uint32_t *ret_keys)
@@ -118,16 +153,37 @@ const char *listing_keys(struct text names, uint32_t *ret_keys)
     return *ret_keys ? NULL : "must not be empty";
 }
 
-static const struct {
+static const struct parameter {
     const char *name;
+    enum listing_takes where;
     const char *(*take)(struct listing *listing, struct text value);
 } parameters[] = {
-    { "sort", take_sort },       { "limit", take_limit },   { "offset", take_offset },
-    { "cursor", take_cursor },   { "fields", take_fields }, { "count", take_count },
-    { "explain", take_explain },
+    { "sort", LISTING_PAGE, take_sort },
+    { "limit", LISTING_PAGE, take_limit },
+    { "offset", LISTING_PAGE, take_offset },
+    { "cursor", LISTING_PAGE, take_cursor },
+    { "fields", LISTING_PAGE, take_fields },
+    { "count", LISTING_PAGE, take_count },
+    { "explain", LISTING_PAGE, take_explain },
+    { "dry_run", LISTING_BULK, take_dry_run },
+    { "max", LISTING_BULK, take_max },
+    { "all", LISTING_BULK, take_all },
+    { "force", LISTING_FORCE, take_force },
+    { "older_than", LISTING_OLDER_THAN, take_older_than },
 };
 
 enum { N_PARAMETERS = sizeof parameters / sizeof *parameters };
+
+/* Index in the table; N_PARAMETERS: this listing takes no such parameter. */
+static size_t find_parameter(const struct listing *listing, struct text name)
+{
+    size_t i = 0;
+
+    while (i < N_PARAMETERS &&
+           !(parameters[i].where & listing->takes && text_is(name, parameters[i].name)))
+        i++;
+    return i;
+}
 
 static const char *take_once(struct listing *listing, size_t i, struct text value)
 {
@@ -141,10 +197,10 @@ const char *listing_take(struct listing *listing, struct text name, struct text 
 {
     bool known;
     const char *wrong;
+    size_t i = find_parameter(listing, name);
 
-    for (size_t i = 0; i < N_PARAMETERS; i++)
-        if (text_is(name, parameters[i].name))
-            return take_once(listing, i, value);
+    if (i < N_PARAMETERS)
+        return take_once(listing, i, value);
     listing->filter.relative = true;
     wrong = filter_take(&listing->filter, 0, name, value, &known);
     return known ? wrong : "is not a parameter of this route";
@@ -204,6 +260,7 @@ static const char *take_fields_list(struct listing *listing, json_t *list)
     struct buf names = { 0 };
     const char *wrong = NULL;
 
+    listing->has_fields = true;
     for (size_t i = 0; i < json_array_size(list) && !wrong; i++) {
         const char *name = json_string_value(json_array_get(list, i));
         if (!name || strchr(name, ','))
@@ -220,21 +277,20 @@ static const char *take_fields_list(struct listing *listing, json_t *list)
 static const char *take_member(struct listing *listing, struct text name, json_t *value,
                                struct text raw)
 {
-    for (size_t i = 0; i < N_PARAMETERS; i++) {
-        if (!text_is(name, parameters[i].name))
-            continue;
-        if (json_is_null(value))
-            return NULL; /* as if it were not there */
-        if (json_is_array(value) && parameters[i].take == take_fields)
-            return take_fields_list(listing, value);
-        if (json_is_object(value) || json_is_array(value))
-            return "must not be an object or a list";
-        return take_once(listing, i,
-                         json_is_string(value)
-                             ? (struct text){ json_string_value(value), json_string_length(value) }
-                             : raw);
-    }
-    return "is not a field that this request takes";
+    size_t i = find_parameter(listing, name);
+
+    if (i == N_PARAMETERS)
+        return "is not a field that this request takes";
+    if (json_is_null(value))
+        return NULL; /* as if it were not there */
+    if (json_is_array(value) && parameters[i].take == take_fields)
+        return take_fields_list(listing, value);
+    if (json_is_object(value) || json_is_array(value))
+        return "must not be an object or a list";
+    return take_once(listing, i,
+                     json_is_string(value)
+                         ? (struct text){ json_string_value(value), json_string_length(value) }
+                         : raw);
 }
 
 bool listing_parse(struct listing *listing, struct text body, struct buf *message,
@@ -330,5 +386,43 @@ const char *listing_prepare(struct listing *listing, const char **ret_field)
     if (!listing->keys)
         listing->keys = STATUS_KEYS_ALL;
     query->fields = status_keys_fields(listing->keys);
+    return NULL;
+}
+
+/* What a cleanup is for: recorded long ago, and over, unless forced. */
+static const char *add_cleanup(struct listing *listing)
+{
+    enum { OWN_ELEMENT = UINT16_MAX }; /* AND with all others */
+    struct filter *filter = &listing->filter;
+    uint64_t now = filter->now;
+    struct buf cutoff = { .data = listing->cutoff, .cap = sizeof listing->cutoff };
+    const char *wrong;
+
+    buf_add_u64(&cutoff, listing->older_than < now ? now - listing->older_than : 0);
+    wrong = filter_take(filter, OWN_ELEMENT, TEXT("recorded_before"), buf_text(&cutoff), NULL);
+    if (wrong || listing->force)
+        return wrong;
+    return filter_take(filter, OWN_ELEMENT, TEXT("state"), TEXT("terminal"), NULL);
+}
+
+const char *listing_prepare_bulk(struct listing *listing, const char **ret_field)
+{
+    struct bulk *bulk = &listing->bulk;
+    const char *wrong = NULL;
+
+    *ret_field = "older_than";
+    if (listing->takes & LISTING_OLDER_THAN)
+        wrong = listing->older_than ? add_cleanup(listing) : "is needed, such as 360d";
+    if (wrong)
+        return wrong;
+    *ret_field = "all";
+    if (!listing->filter.n_clauses && !listing->all)
+        return "must be true for a change of all statuses: there is no filter";
+    if (listing->filter.n_clauses && listing->all)
+        return "can't be together with a filter";
+    bulk->clauses = listing->filter.clauses;
+    bulk->n_clauses = listing->filter.n_clauses;
+    bulk->dry_run = listing->dry_run;
+    bulk->most = listing->has_max ? listing->max : UINT64_MAX;
     return NULL;
 }

@@ -31,6 +31,8 @@ static const struct problem_info problems[] = {
     [PROBLEM_NOT_COMPLETED] = { "not-completed", 409, "The status is not completed",
                                 "Only a succeeded or failed status is deleted without "
                                 "force=true." },
+    [PROBLEM_TOO_MANY] = { "too-many", 409, "More statuses match than may be changed",
+                           "More match than the parameter max allows. Nothing was changed." },
     [PROBLEM_BODY_TOO_LARGE] = { "body-too-large", 413, "The body is too large",
                                  "The limit is the setting body_limit." },
     [PROBLEM_UNSUPPORTED_MEDIA_TYPE] = { "unsupported-media-type", 415,
@@ -60,6 +62,10 @@ static const struct problem_info problems[] = {
                                   "The change was sent to Redis, but no answer came: it may or may "
                                   "not have been made. Read the status to see.",
                                   1 },
+    [PROBLEM_UNFINISHED] = { "unfinished", 503, "There was not enough time",
+                             "The time for one request, the setting query_timeout, was over before "
+                             "all statuses had been looked at. Narrow the filter.",
+                             1 },
     [PROBLEM_STORE_FULL] = { "store-full", 503, "Redis is out of memory",
                              "Nothing was changed. Reads and deletes still work.", 10 },
     [PROBLEM_VERSION_NOT_SUPPORTED] = { "version-not-supported", 505,
@@ -76,6 +82,8 @@ static const enum problem of_err[ERR_COUNT] = {
     [ERR_NOT_COMPLETED] = PROBLEM_NOT_COMPLETED,
     [ERR_ERRORS_FULL] = PROBLEM_ERRORS_FULL,
     [ERR_UNAVAILABLE] = PROBLEM_UNAVAILABLE,
+    [ERR_TIME_OVER] = PROBLEM_UNFINISHED,
+    [ERR_TOO_MANY] = PROBLEM_TOO_MANY,
     [ERR_OUTCOME_UNKNOWN] = PROBLEM_OUTCOME_UNKNOWN,
     [ERR_STORE_FULL] = PROBLEM_STORE_FULL,
     [ERR_INTERNAL] = PROBLEM_INTERNAL,

@@ -21,6 +21,20 @@ static const char *const header_names[] = {
 _Static_assert(sizeof header_names / sizeof *header_names == HTTP_HEADER_COUNT,
                "a name for each header");
 
+static const char *const format_types[] = {
+    [API_FORMAT_JSON] = "application/json",
+    [API_FORMAT_NDJSON] = "application/x-ndjson",
+    [API_FORMAT_TEXT] = "text/plain",
+};
+_Static_assert(sizeof format_types / sizeof *format_types == API_FORMAT_COUNT,
+               "a type for each format");
+
+const char *api_format_type(enum api_format format)
+{
+    assert(format < API_FORMAT_COUNT);
+    return format_types[format];
+}
+
 const char *http_method_name(enum http_method method)
 {
     assert(method < HTTP_METHOD_COUNT);
@@ -71,6 +85,34 @@ void api_answer_json(struct api_request *request, unsigned status)
 {
     set_status(request, status);
     request->answer.content_type = "application/json";
+    request->answered(request);
+}
+
+void api_answer_text(struct api_request *request, const char *content_type)
+{
+    set_status(request, 200);
+    request->answer.content_type = content_type;
+    request->answered(request);
+}
+
+void api_answer_parts(struct api_request *request, const char *content_type,
+                      void (*more)(struct api_request *request))
+{
+    request->answer.more = more;
+    api_answer_text(request, content_type);
+}
+
+void api_answer_part(struct api_request *request, bool is_last)
+{
+    if (is_last)
+        request->answer.more = NULL;
+    request->answered(request);
+}
+
+void api_answer_cut(struct api_request *request)
+{
+    request->answer.more = NULL;
+    request->answer.is_cut = true;
     request->answered(request);
 }
 

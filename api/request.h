@@ -57,6 +57,13 @@ struct api {
     const char *const *allowed_origins; /* NULL-terminated */
 };
 
+/* What a list can be answered in. */
+enum api_format { API_FORMAT_JSON, API_FORMAT_NDJSON, API_FORMAT_TEXT, API_FORMAT_COUNT };
+
+const char *api_format_type(enum api_format format); /* media type */
+
+struct api_request;
+
 struct api_answer {
     unsigned status;
     const char *content_type;                           /* NULL: no body */
@@ -67,6 +74,12 @@ struct api_answer {
     char location[sizeof "/statuses/" + STATUS_ID_MAX]; /* "": none */
     char allow[64];                                     /* "": none */
     struct buf link;                                    /* empty: none */
+    /*
+     * Of a body that comes in parts: called when all of `body` has been sent, to fill it again and
+     * then, now or later, call api_answer_part() or api_answer_cut(). NULL: `body` is the rest.
+     */
+    void (*more)(struct api_request *request);
+    bool is_cut; /* no more will come, although the body is not complete */
 };
 
 struct route;
@@ -80,6 +93,8 @@ struct api_request {
     struct text header[HTTP_HEADER_COUNT];
     struct text body;     /* complete when api_handle() is called */
     uint64_t deadline_ms; /* on the clock of uv_now(); set before api_handle() */
+    uint64_t query_ms;    /* what a request for many statuses may take, and */
+    uint64_t call_ms;     /* each of its round trips to Redis */
     void (*answered)(struct api_request *request);
 
     /* Set by the router. */
@@ -88,6 +103,7 @@ struct api_request {
     enum state state;        /* path parameter */
     uint32_t keys;           /* query parameter `fields` */
     bool force;              /* query parameter */
+    enum api_format format;  /* by Accept */
     bool minimal;            /* Prefer: return=minimal */
     struct listing *listing; /* of routes that take one */
 
@@ -124,6 +140,15 @@ void api_finish(struct api_request *request);
 void api_answer_empty(struct api_request *request, unsigned status);
 /* 200 or another success with the JSON in request->answer.body. */
 void api_answer_json(struct api_request *request, unsigned status);
+/* 200, with a body of any length in parts: the first is in request->answer.body. */
+void api_answer_parts(struct api_request *request, const char *content_type,
+                      void (*more)(struct api_request *request));
+/* A further part is in request->answer.body; the last one may be empty. */
+void api_answer_part(struct api_request *request, bool is_last);
+/* Something came in between: the client must not take what it got for the whole. */
+void api_answer_cut(struct api_request *request);
+/* 200 with what is in request->answer.body. */
+void api_answer_text(struct api_request *request, const char *content_type);
 void api_answer_static(struct api_request *request, const char *content_type, struct text body);
 void api_answer_problem(struct api_request *request, enum problem problem, const char *detail);
 /* With an element of `errors` that names the culprit. */

@@ -209,8 +209,8 @@ static bool check_query(struct api_request *request, const struct target *target
 {
     unsigned seen = 0;
 
-    if (request->route->query & QUERY_LISTING)
-        request->listing = listing_create(now_us());
+    if (request->route->listing)
+        request->listing = listing_create(request->route->listing, now_us());
     for (size_t i = 0; i < target->n_parameters; i++) {
         struct text name = target->parameter[i].name;
         const char *detail = take_parameter(request, name, target->parameter[i].value, &seen);
@@ -251,8 +251,22 @@ static bool check_site(struct api_request *request)
 
 static bool check_accept(struct api_request *request)
 {
-    if (!request->route->any_type && !accept_allows_json(request->header[HTTP_HEADER_ACCEPT]))
-        return refuse(request, PROBLEM_NOT_ACCEPTABLE, NULL);
+    const struct route *route = request->route;
+    const char *types[API_FORMAT_COUNT];
+    int choice;
+
+    if (route->any_type)
+        return true;
+    for (enum api_format format = 0; format < API_FORMAT_COUNT; format++)
+        types[format] = api_format_type(format);
+    choice = accept_choose(request->header[HTTP_HEADER_ACCEPT], types,
+                           route->any_format ? API_FORMAT_COUNT : 1);
+    if (choice < 0)
+        return refuse(request, PROBLEM_NOT_ACCEPTABLE,
+                      route->any_format ? "This route answers application/json, "
+                                          "application/x-ndjson and text/plain."
+                                        : NULL);
+    request->format = (enum api_format)choice;
     return true;
 }
 

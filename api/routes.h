@@ -10,7 +10,6 @@
 enum route_query {
     QUERY_FIELDS = 1 << 0,
     QUERY_FORCE = 1 << 1,
-    QUERY_LISTING = 1 << 2, /* filters, order and page: listing.h */
 };
 
 enum route_body {
@@ -27,8 +26,10 @@ struct route {
     void (*handler)(struct api_request *request);
     unsigned ok; /* status code of success */
     enum route_body body;
-    unsigned query; /* set of enum route_query */
-    bool any_type;  /* does not answer application/json: Accept is not looked at */
+    unsigned query;   /* set of enum route_query */
+    unsigned listing; /* not 0: takes filters, and this set of enum listing_takes */
+    bool any_format;  /* a list: answers in any enum api_format */
+    bool any_type;    /* answers with a type of its own: Accept is not looked at */
     const char *doc;
 };
 

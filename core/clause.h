@@ -38,6 +38,13 @@ struct clause {
 /* Latest time there is, for a range without an end. Exact as a double, which scores are. */
 #define CLAUSE_TIME_MAX (UINT64_C(1) << 53)
 
+/* A value belongs to a status only once, whatever other values it has: states, names, provider's
+ * ids. */
+static inline bool clause_is_exclusive(const struct clause *clause)
+{
+    return !text_is(clause->index, "job_arg:");
+}
+
 /* Whether all that match can be listed from the clause's own indexes. */
 static inline bool clause_can_drive(const struct clause *clause)
 {

@@ -10,6 +10,8 @@ enum err {
     ERR_NOT_COMPLETED,   /* delete without force: neither succeeded nor failed */
     ERR_ERRORS_FULL,     /* the list of errors has reached its limit; nothing was changed */
     ERR_UNAVAILABLE,     /* not applied: Redis away, loading, read-only, or we are over a bound */
+    ERR_TIME_OVER,       /* the time for the request was over before all was looked at or done */
+    ERR_TOO_MANY,        /* bulk: more match than may be changed; nothing was changed */
     ERR_OUTCOME_UNKNOWN, /* sent to Redis, no answer: a write may or may not have been applied */
     ERR_STORE_FULL,      /* not applied: Redis is out of memory */
     ERR_INTERNAL,        /* a bug, or data under our keys that is not ours */

@@ -74,6 +74,12 @@ void matches_sort(struct matches *matches)
     }
 }
 
+void matches_clear(struct matches *matches)
+{
+    matches->n = 0;
+    buf_clear(&matches->ids);
+}
+
 void matches_finish(struct matches *matches)
 {
     free(matches->items);

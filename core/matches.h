@@ -36,4 +36,7 @@ void matches_sort(struct matches *matches);
 /* Valid until the next add or sort. */
 struct text matches_id(const struct matches *matches, size_t i);
 
+/* Empties it; keeps the memory. */
+void matches_clear(struct matches *matches);
+
 void matches_finish(struct matches *matches);

@@ -1,16 +1,15 @@
 #include "core/query.h"
 
-#include "core/keys.h"
+#include "core/query_slice.h"
 #include "core/redis_command.h"
 #include "core/redis_pool.h"
-#include "core/redis_script.h"
 
 #include <assert.h>
-#include <stdlib.h>
 
 enum {
-    SLICE_BUDGET = 1500, /* candidates: 1 to 3 ms of Redis */
-    FETCH_AT_A_TIME = 100,
+    FETCH_FIRST = 16, /* statuses of the first round trip; then as many as fill FETCH_BYTES */
+    FETCH_MOST = 100,
+    FETCH_BYTES = 256 * 1024,
     SLICE_HEAD = 5, /* items of a slice's reply before its matches */
 };
 
@@ -21,18 +20,24 @@ static struct query *query_of(struct redis_call *call)
 
 static enum err submit(struct query *query, const struct redis_call_ops *ops, unsigned n_commands)
 {
+    uint64_t now_ms = redis_pool_now(query->store->pool);
+
+    if (query->deadline_ms && now_ms >= query->deadline_ms)
+        return ERR_TIME_OVER;
     query->call = (struct redis_call){
         .ops = ops,
         .n_commands = n_commands,
         .read_only = true,
-        .deadline_ms = query->deadline_ms,
+        .deadline_ms = now_ms + query->call_ms,
     };
     return redis_pool_submit(query->store->pool, REDIS_LANE_SCAN, &query->call);
 }
 
-static bool is_ordered(const struct query *query)
+/* The end, unless the next step is under way. */
+static void go_on_or_end(struct query *query, enum err err)
 {
-    return query->order != FIELD_ID && !query->counting;
+    if (err != ERR_NONE)
+        query->done(query, err);
 }
 
 /* ---- FETCH ---- */
@@ -40,7 +45,16 @@ static bool is_ordered(const struct query *query)
 static size_t fetch_size(const struct query *query)
 {
     size_t left = query->page_end - query->page;
-    return left < FETCH_AT_A_TIME ? left : FETCH_AT_A_TIME;
+    return left < query->fetch_size ? left : query->fetch_size;
+}
+
+/* Statuses may be big: what one round trip brings is bounded by what the last one brought. */
+static void adapt_fetch_size(struct query *query, size_t n)
+{
+    size_t fitting = FETCH_BYTES / (query->fetched_bytes / n + 1);
+
+    query->fetch_size = fitting < 1 ? 1 : fitting > FETCH_MOST ? FETCH_MOST : fitting;
+    query->fetched_bytes = 0;
 }
 
 static void fetch_format(struct redis_call *call, struct buf *out, bool with_source)
@@ -71,6 +85,8 @@ static bool fetch_replied(struct redis_call *call, unsigned index, const struct 
     if (query->page + index < query->fetched) /* the call was sent again */
         return true;
     query->fetched = query->page + index + 1;
+    for (size_t i = 0; found && i < FIELD_COUNT; i++)
+        query->fetched_bytes += view.field[i].len;
     if (found)
         query->each(query, &view);
     return true;
@@ -83,12 +99,13 @@ static void fetch_done(struct redis_call *call, enum err err)
     struct query *query = query_of(call);
 
     query->page += call->n_commands;
-    if (err == ERR_NONE && query->page < query->page_end) {
-        err = fetch(query);
-        if (err == ERR_NONE)
-            return;
-    }
-    query->done(query, err);
+    adapt_fetch_size(query, call->n_commands);
+    if (err != ERR_NONE || query->page == query->page_end)
+        query->done(query, err);
+    else if (query->step)
+        query->step(query);
+    else
+        go_on_or_end(query, fetch(query));
 }
 
 static enum err fetch(struct query *query)
@@ -120,174 +137,14 @@ static bool cut_page(struct query *query)
     return query->page < query->page_end;
 }
 
-/* ---- SLICE: the arguments ---- */
-
-/* Arguments of scan.lua, counted as they are added. */
-struct args {
-    struct buf bytes;
-    size_t n;
-};
-
-static void add(struct args *args, struct text text)
-{
-    redis_arg(&args->bytes, text);
-    args->n++;
-}
-
-static void add_str(struct args *args, const char *string)
-{
-    add(args, text_of(string));
-}
-
-static void add_u64(struct args *args, uint64_t number)
-{
-    redis_arg_u64(&args->bytes, number);
-    args->n++;
-}
-
-/* Names of sets: the index and each of the first `n` values. */
-static void add_sets(struct args *args, const struct clause *clause, size_t n)
-{
-    add_u64(args, n);
-    for (size_t i = 0; i < n; i++) {
-        redis_arg_join(&args->bytes, clause->index, clause->values[i]);
-        args->n++;
-    }
-}
-
-static void add_values(struct args *args, const struct clause *clause)
-{
-    add_u64(args, clause->n_values);
-    for (size_t i = 0; i < clause->n_values; i++)
-        add(args, clause->values[i]);
-}
-
-static void add_walk_in_order(struct args *args, struct query *query, enum status_field field,
-                              uint64_t min, uint64_t max)
-{
-    add_str(args, "zset");
-    add_str(args, status_field_name(field));
-    add_u64(args, query->descending);
-    add_u64(args, min);
-    add_u64(args, max);
-    add(args, buf_text(&query->place));
-    add(args, buf_text(&query->place_id));
-}
-
-/* A value belongs to one status only once, whatever other values it has: states, names, provider's
- * ids. */
-static bool is_exclusive(const struct clause *clause)
-{
-    return !text_is(clause->index, "job_arg:");
-}
-
-static void add_driver(struct args *args, struct query *query)
-{
-    const struct clause *clause = &query->all[query->plan.driver];
-
-    if (query->plan.driver == PLAN_BY_ORDER) {
-        add_walk_in_order(args, query, query->order, query->min, query->max);
-        return;
-    }
-    switch (clause->kind) {
-    case CLAUSE_RANGE:
-        add_walk_in_order(args, query, clause->field, clause->min, clause->max);
-        return;
-    case CLAUSE_IDS:
-        add_str(args, "ids");
-        add_values(args, clause);
-        return;
-    case CLAUSE_SETS:
-    case CLAUSE_ARG:
-        add_str(args, "set");
-        redis_arg_join(&args->bytes, clause->index, clause->values[query->set]);
-        args->n++;
-        add(args, query->place.len ? buf_text(&query->place) : TEXT("0"));
-        add_sets(args, clause, is_exclusive(clause) ? 0 : query->set);
-        return;
-    case CLAUSE_KILL:
-    case CLAUSE_KIND_COUNT:
-        break;
-    }
-    abort(); /* the plan let a clause drive that can't */
-}
-
-/* What the indexes tell. */
-static void add_index_check(struct args *args, const struct query *query,
-                            const struct clause *clause)
-{
-    switch (clause->kind) {
-    case CLAUSE_SETS:
-    case CLAUSE_ARG:
-        add_str(args, "sets");
-        add_sets(args, clause, clause->n_values);
-        break;
-    case CLAUSE_RANGE:
-        if (query->plan.driver == PLAN_BY_ORDER && clause->field == query->order)
-            break; /* a bound of the walk */
-        add_str(args, "range");
-        add_str(args, status_field_name(clause->field));
-        add_u64(args, clause->min);
-        add_u64(args, clause->max);
-        break;
-    case CLAUSE_IDS:
-        add_str(args, "ids");
-        add_values(args, clause);
-        break;
-    case CLAUSE_KILL:
-    case CLAUSE_KIND_COUNT:
-        break;
-    }
-}
-
-/* What only the hash tells: last, as each costs a read of it. */
-static void add_hash_check(struct args *args, const struct clause *clause)
-{
-    if (clause->kind == CLAUSE_KILL) {
-        add_str(args, "kill");
-        add_u64(args, clause->wanted);
-    } else if (clause->kind == CLAUSE_ARG) {
-        add_str(args, "arg");
-        add(args, clause->name);
-        add_values(args, clause);
-    }
-}
-
-/* Matches after which the walk may stop; 0: it goes to the end. */
-static uint64_t still_wanted(const struct query *query)
-{
-    return query->plan.driver == PLAN_BY_ORDER ? query->offset + query->limit + 1 - query->matches.n
-                                               : 0;
-}
-
-static void add_all(struct args *args, struct query *query)
-{
-    const struct plan *plan = &query->plan;
-
-    add_u64(args, query->nonce);
-    add_u64(args, SLICE_BUDGET);
-    add_u64(args, still_wanted(query));
-    add_str(args, is_ordered(query) ? status_field_name(query->order) : "");
-    add_driver(args, query);
-    for (size_t i = 0; i < plan->n_checks; i++)
-        add_index_check(args, query, &query->all[plan->checks[i]]);
-    for (size_t i = 0; i < query->n_all; i++)
-        add_hash_check(args, &query->all[i]);
-}
+/* ---- SLICE ---- */
 
 static void slice_format(struct redis_call *call, struct buf *out, bool with_source)
 {
     struct query *query = query_of(call);
-    struct args args = { 0 };
 
-    add_all(&args, query);
-    redis_script_command(out, REDIS_SCRIPT_SCAN, with_source, args.n);
-    redis_arg(out, query->store->prefix);
-    buf_add_text(out, buf_text(&args.bytes));
-    buf_finish(&args.bytes);
+    query_slice_command(query, out, with_source);
 }
-
-/* ---- SLICE: the reply ---- */
 
 static uint64_t number_of(struct text text)
 {
@@ -307,12 +164,15 @@ static void remember(struct buf *buf, struct text text)
 static void take_match(struct query *query, struct text id, struct text score_text)
 {
     bool in_order = query->plan.driver == PLAN_BY_ORDER;
-    uint64_t score = is_ordered(query) ? number_of(score_text) : 0;
+    uint64_t score = query_is_ordered(query) ? number_of(score_text) : 0;
 
     if (!in_order && !idset_add(&query->seen, id))
         return; /* a set that is rehashed meanwhile tells some of its members twice */
-    if (query->counting)
-        query->count++;
+    query->count++;
+    if (query->mode == QUERY_COUNT)
+        return;
+    if (query->mode == QUERY_WALK)
+        matches_add(&query->matches, 0, id);
     else if (in_order || !query->from.id.at ||
              matches_before(&query->matches, query->from.score, query->from.id, score, id))
         matches_add(&query->matches, score, id);
@@ -338,6 +198,7 @@ static bool slice_replied(struct redis_call *call, unsigned index, const struct 
 }
 
 static enum err slice(struct query *query);
+static void walked(struct query *query);
 
 /* Back to the start, with the smallest clause: in order it took too long. */
 static void fall_back(struct query *query)
@@ -347,8 +208,8 @@ static void fall_back(struct query *query)
                                          .n_clauses = query->n_all },
                    &query->plan);
     query->fell_back = true;
-    query->matches.n = 0;
-    buf_clear(&query->matches.ids);
+    query->count = 0;
+    matches_clear(&query->matches);
     buf_clear(&query->place);
     buf_clear(&query->place_id);
 }
@@ -357,6 +218,9 @@ static void fall_back(struct query *query)
 static bool walk_on(struct query *query)
 {
     const struct plan *plan = &query->plan;
+
+    if (query->enough && query->count >= query->enough)
+        return false;
 
     if (plan->driver == PLAN_BY_ORDER) {
         if (query->walking_done || query->matches.n > query->offset + query->limit)
@@ -377,16 +241,25 @@ static void slice_done(struct redis_call *call, enum err err)
 {
     struct query *query = query_of(call);
 
-    if (err == ERR_NONE && walk_on(query))
-        err = slice(query);
-    else if (err == ERR_NONE && !query->counting && cut_page(query))
-        err = fetch(query);
-    else {
-        query->done(query, err);
-        return;
-    }
     if (err != ERR_NONE)
         query->done(query, err);
+    else if (query->mode == QUERY_WALK && query->matches.n)
+        query->step(query);
+    else
+        walked(query);
+}
+
+/* A slice has been dealt with: to the next, or to what comes behind the last. */
+static void walked(struct query *query)
+{
+    if (query->mode == QUERY_WALK)
+        matches_clear(&query->matches);
+    if (walk_on(query))
+        go_on_or_end(query, slice(query));
+    else if (query->mode == QUERY_LIST && cut_page(query))
+        go_on_or_end(query, fetch(query));
+    else
+        query->done(query, ERR_NONE);
 }
 
 static enum err slice(struct query *query)
@@ -450,7 +323,7 @@ static void plan_format(struct redis_call *call, struct buf *out, bool with_sour
         }
     }
     /* Also when it is of no use, so that there is always a question. */
-    ask_zcount(out, query, is_ordered(query) ? query->order : FIELD_RECORDED_AT, query->min,
+    ask_zcount(out, query, query_is_ordered(query) ? query->order : FIELD_RECORDED_AT, query->min,
                query->max);
     buf_finish(&name);
 }
@@ -482,8 +355,8 @@ static struct plan_input plan_input_of(const struct query *query)
         .cardinalities = query->cardinalities,
         .n_clauses = query->n_all,
         .order_cardinality = query->order_cardinality,
-        .has_order = is_ordered(query),
-        .want = query->counting ? 0 : query->offset + query->limit + 1,
+        .has_order = query_is_ordered(query),
+        .want = query->mode == QUERY_LIST ? query->offset + query->limit + 1 : 0,
     };
 }
 
@@ -492,11 +365,11 @@ static bool is_counted(struct query *query)
 {
     const struct clause *only = &query->all[0];
 
-    if (!query->counting || query->n_all != 1)
+    if (query->mode != QUERY_COUNT || query->n_all != 1)
         return false;
     query->count = query->cardinalities[0];
     return only->kind == CLAUSE_RANGE ||
-           (only->kind == CLAUSE_SETS && (only->n_values == 1 || is_exclusive(only)));
+           (only->kind == CLAUSE_SETS && (only->n_values == 1 || clause_is_exclusive(only)));
 }
 
 static void start_place(struct query *query)
@@ -545,7 +418,7 @@ static struct clause all_states(void)
 /* The caller's clauses, and all states if none of those can be walked. */
 static void list_clauses(struct query *query)
 {
-    bool walkable = is_ordered(query);
+    bool walkable = query_is_ordered(query);
 
     query->n_all = 0;
     for (size_t i = 0; i < query->n_clauses; i++) {
@@ -573,7 +446,21 @@ static void bound_walk(struct query *query)
         query->min = query->from.score;
 }
 
-static enum err start(struct query *query, bool counting)
+/* What an earlier start with this query left. */
+static void reset(struct query *query)
+{
+    matches_clear(&query->matches);
+    idset_finish(&query->seen);
+    query->fetch_size = FETCH_FIRST;
+    query->fetched_bytes = 0;
+    buf_clear(&query->place);
+    buf_clear(&query->place_id);
+    query->count = query->looked_at = 0;
+    query->slices = query->set = 0;
+    query->fell_back = query->has_more = query->walking_done = false;
+}
+
+static enum err start(struct query *query, enum query_mode mode)
 {
     static const struct redis_call_ops ops = {
         .format = plan_format,
@@ -583,11 +470,12 @@ static enum err start(struct query *query, bool counting)
     unsigned n = 0;
 
     assert(query->n_clauses < PLAN_CLAUSES_MAX);
-    query->counting = counting;
-    query->nonce = (uint64_t)(uintptr_t)query ^ query->deadline_ms << 48;
+    reset(query);
+    query->mode = mode;
+    query->nonce = (uint64_t)(uintptr_t)query ^ redis_pool_now(query->store->pool) << 48;
     query->fields |= FIELD_BIT(FIELD_ID);
     query->matches.descending = query->descending;
-    query->matches.most = query->offset + query->limit + 1;
+    query->matches.most = mode == QUERY_LIST ? query->offset + query->limit + 1 : 0;
     list_clauses(query);
     bound_walk(query);
     for (size_t i = 0; i < query->n_all; i++) {
@@ -599,12 +487,26 @@ static enum err start(struct query *query, bool counting)
 
 enum err query_list(struct query *query)
 {
-    return start(query, false);
+    return start(query, QUERY_LIST);
 }
 
 enum err query_count(struct query *query)
 {
-    return start(query, true);
+    return start(query, QUERY_COUNT);
+}
+
+enum err query_walk(struct query *query)
+{
+    assert(query->step);
+    return start(query, QUERY_WALK);
+}
+
+void query_go_on(struct query *query)
+{
+    if (query->mode == QUERY_WALK)
+        walked(query);
+    else
+        go_on_or_end(query, fetch(query));
 }
 
 void query_finish(struct query *query)

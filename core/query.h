@@ -26,8 +26,12 @@ struct query;
 
 /* For each status of the page, in order; one that has gone meanwhile is left out. */
 typedef void query_each_fn(struct query *query, const struct status_view *view);
-/* ERR_NONE, ERR_UNAVAILABLE or ERR_INTERNAL. */
+/* ERR_NONE, ERR_UNAVAILABLE, ERR_TIME_OVER or ERR_INTERNAL. */
 typedef void query_done_fn(struct query *query, enum err err);
+/* A pause: nothing more happens until query_go_on(), which may be called inside. */
+typedef void query_step_fn(struct query *query);
+
+enum query_mode { QUERY_LIST, QUERY_COUNT, QUERY_WALK };
 
 /* A place between two entries of an order: behind this one. */
 struct query_place {
@@ -45,14 +49,17 @@ struct query {
     bool descending;
     uint64_t limit, offset;
     struct query_place from;
-    uint32_t fields; /* to read of each status; FIELDS_ALL or FIELD_BIT()s */
-    uint64_t deadline_ms;
+    uint32_t fields;      /* to read of each status; FIELDS_ALL or FIELD_BIT()s */
+    uint64_t enough;      /* of counts: to stop when there are so many; 0: never */
+    uint64_t call_ms;     /* what each round trip may take */
+    uint64_t deadline_ms; /* for all of them, on the clock of uv_now(); 0: none */
     query_each_fn *each;
+    query_step_fn *step; /* of lists, between two rounds of each(); NULL: no pause. Of walks */
     query_done_fn *done;
     void *arg; /* for the callbacks */
 
     /* For `done`. */
-    uint64_t count; /* of query_count() */
+    uint64_t count; /* of query_count(): exact, or at least `enough` */
     bool has_more;  /* behind the page, from `next` on */
     struct query_place next;
 
@@ -67,7 +74,7 @@ struct query {
     /* Private. */
     struct redis_call call;
     uint64_t nonce;
-    bool counting;
+    enum query_mode mode;
     struct clause all[PLAN_CLAUSES_MAX]; /* the caller's, or that of all states */
     size_t n_all;
     unsigned asked;    /* PLAN: of the commands, which is answered next */
@@ -79,6 +86,7 @@ struct query {
     struct buf place;    /* its score, or a cursor */
     bool walking_done;
     size_t page, page_end, fetched; /* of `matches` */
+    size_t fetch_size, fetched_bytes;
 };
 
 /* Lists: each() for the page, then done(). Fails with ERR_UNAVAILABLE and then never calls back. */
@@ -87,5 +95,14 @@ enum err query_list(struct query *query) MUST_CHECK;
 /* Counts all that match, whatever order, limit and place say. */
 enum err query_count(struct query *query) MUST_CHECK;
 
-/* Frees what it holds; safe on zeroed memory. */
+/*
+ * Visits all that match, in no order: step() with some of their ids in `matches`, then again, then
+ * done(). Ids that match all along are told once, whatever is done to others meanwhile.
+ */
+enum err query_walk(struct query *query) MUST_CHECK;
+
+/* Behind a step(). */
+void query_go_on(struct query *query);
+
+/* Frees what it holds; safe on zeroed memory. A query may be started again without. */
 void query_finish(struct query *query);

@@ -133,6 +133,11 @@ static bool route(struct redis_pool *pool, struct lane *lane, struct redis_call 
     return true;
 }
 
+uint64_t redis_pool_now(const struct redis_pool *pool)
+{
+    return uv_now(pool->loop);
+}
+
 enum err redis_pool_submit(struct redis_pool *pool, enum redis_lane lane, struct redis_call *call)
 {
     assert(lane < REDIS_LANE_COUNT && call->n_commands > 0);

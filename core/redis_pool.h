@@ -73,6 +73,9 @@ struct redis_pool;
 /* Starts connecting. `options` is borrowed until the pool is closed. Never NULL. */
 struct redis_pool *redis_pool_create(uv_loop_t *loop, const struct redis_options *options);
 
+/* The clock of deadlines: that of uv_now(). */
+uint64_t redis_pool_now(const struct redis_pool *pool);
+
 /* ERR_NONE, or ERR_UNAVAILABLE (known down, full, closing, deadline past) and no callback. */
 enum err redis_pool_submit(struct redis_pool *pool, enum redis_lane lane,
                            struct redis_call *call) MUST_CHECK;

@@ -15,6 +15,7 @@ static const struct redis_script scripts[] = {
     [REDIS_SCRIPT_CHANGE] = SCRIPT(change, CHANGE),
     [REDIS_SCRIPT_DELETE] = SCRIPT(delete, DELETE),
     [REDIS_SCRIPT_SCAN] = SCRIPT(scan, SCAN),
+    [REDIS_SCRIPT_BULK] = SCRIPT(bulk, BULK),
 };
 
 _Static_assert(sizeof scripts / sizeof *scripts == REDIS_SCRIPT_COUNT, "a row for each script");

@@ -29,6 +29,7 @@ struct config {
     uint64_t max_connections;
     uint64_t body_limit;
     uint64_t request_timeout;
+    uint64_t query_timeout;
     uint64_t header_timeout;
     uint64_t body_timeout;
     uint64_t reply_timeout;

@@ -22,6 +22,8 @@ const struct setting settings[] = {
       .most = 8 * KIB * KIB, .doc = "longest body of a request" },
     { AT(request_timeout), .type = CONFIG_DURATION, .fallback = "2s", .least = 10, .most = 600000,
       .doc = "a request is answered within this time after it has arrived" },
+    { AT(query_timeout), .type = CONFIG_DURATION, .fallback = "30s", .least = 10, .most = 3600000,
+      .doc = "the same for lists, counts and bulk changes, if Redis answers them step by step" },
     { AT(header_timeout), .type = CONFIG_DURATION, .fallback = "10s", .least = 10, .most = 600000,
       .doc = "the headers of a request have to arrive within this time" },
     { AT(body_timeout), .type = CONFIG_DURATION, .fallback = "10s", .least = 10, .most = 600000,

@@ -23,7 +23,7 @@ struct http_options {
     unsigned spare_connections; /* so many more are open, to tell them so; the rest are cut */
     size_t body_limit;          /* bytes of one body */
     size_t bodies_limit;        /* bytes of all bodies that are held at a time */
-    uint64_t request_ms, header_ms, body_ms, reply_ms, idle_ms;
+    uint64_t request_ms, query_ms, header_ms, body_ms, reply_ms, idle_ms;
     bool access_log;
 };
 

@@ -13,6 +13,9 @@
 /* Of a refused body so much is read and dropped, so that the client gets to see the answer. */
 enum { DISCARD_MAX = 1024 * 1024 };
 
+/* What the library asks for at a time of a body in parts. */
+enum { PARTS_BUFFER = 16 * 1024 };
+
 #define PREFERENCE_APPLIED "Preference-Applied"
 #define RETURN_MINIMAL     "return=minimal"
 
@@ -48,18 +51,83 @@ void *http_exchange_target(void *cls, const char *uri, struct MHD_Connection *mh
     return exchange;
 }
 
-/* ---- sending ---- */
-
 static void add_header(struct MHD_Response *response, const char *name, const char *value)
 {
     if (value && *value)
         MHD_add_response_header(response, name, value);
 }
 
+/* ---- a body in parts ---- */
+
+static void begin_part(struct http_exchange *exchange)
+{
+    exchange->state = EXCHANGE_SENDING;
+    exchange->part_sent = 0;
+    http_conn_enter(&exchange->connection->conn, HTTP_PHASE_REPLY, uv_now(exchange->http->loop));
+    exchange->connection->conn.bytes = exchange->request.answer.body.len;
+}
+
+/* False: it will come later, and the connection is suspended until then. */
+static bool ask_for_part(struct http_exchange *exchange)
+{
+    buf_clear(&exchange->request.answer.body);
+    exchange->state = EXCHANGE_WORKING;
+    exchange->http->working++;
+    http_conn_enter(&exchange->connection->conn, HTTP_PHASE_WORKING, uv_now(exchange->http->loop));
+    exchange->request.answer.more(&exchange->request);
+    if (exchange->state == EXCHANGE_ANSWERED)
+        return true;
+    exchange->suspended = true;
+    MHD_suspend_connection(exchange->mhd);
+    return false;
+}
+
+/* In HTTP/1.0 a close is the end of the body: a reset is not. */
+static void reset_when_closed(int fd)
+{
+    const struct linger linger = { .l_onoff = 1 };
+
+    setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
+}
+
+/* The library has room for more of the body: so the reader sets the pace. */
+static ssize_t read_parts(void *cls, uint64_t position, char *room, size_t size)
+{
+    struct http_exchange *exchange = cls;
+    const struct api_answer *answer = &exchange->request.answer;
+
+    (void)position;
+    if (exchange->state == EXCHANGE_ANSWERED)
+        begin_part(exchange);
+    while (exchange->part_sent == answer->body.len) {
+        if (answer->is_cut) {
+            reset_when_closed(exchange->connection->conn.fd);
+            return MHD_CONTENT_READER_END_WITH_ERROR;
+        }
+        if (!answer->more)
+            return MHD_CONTENT_READER_END_OF_STREAM;
+        if (!ask_for_part(exchange))
+            return 0;
+        begin_part(exchange);
+    }
+    size_t left = answer->body.len - exchange->part_sent;
+    size_t n = left < size ? left : size;
+    memcpy(room, answer->body.data + exchange->part_sent, n);
+    exchange->part_sent += n;
+    exchange->answer_bytes += n;
+    return (ssize_t)n;
+}
+
+/* ---- sending ---- */
+
 static struct MHD_Response *make_response(struct http_exchange *exchange)
 {
     struct api_answer *answer = &exchange->request.answer;
     size_t len;
+
+    if (answer->more)
+        return MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, PARTS_BUFFER, read_parts,
+                                                 exchange, NULL);
 
     if (answer->static_body.at) {
         exchange->answer_bytes = answer->static_body.len;
@@ -145,7 +213,7 @@ static enum MHD_Result send_answer(struct http_exchange *exchange)
 
     exchange->state = EXCHANGE_SENDING;
     http_conn_enter(&exchange->connection->conn, HTTP_PHASE_REPLY, uv_now(exchange->http->loop));
-    exchange->connection->conn.bytes = exchange->answer_bytes;
+    exchange->connection->conn.bytes = exchange->answer_bytes + exchange->request.answer.body.len;
     result = MHD_queue_response(exchange->mhd, exchange->request.answer.status, response);
     if (!done)
         MHD_destroy_response(response);
@@ -304,7 +372,9 @@ static enum MHD_Result exchange_work(struct http_exchange *exchange)
     http->working++;
     http_conn_enter(&exchange->connection->conn, HTTP_PHASE_WORKING, uv_now(http->loop));
     exchange->request.body = buf_text(&exchange->body);
+    exchange->request.call_ms = http->options->request_ms;
     exchange->request.deadline_ms = uv_now(http->loop) + http->options->request_ms;
+    exchange->request.query_ms = http->options->query_ms;
     api_handle(&exchange->request);
     if (exchange->state == EXCHANGE_ANSWERED)
         return send_answer(exchange);

@@ -1,10 +1,11 @@
 /*
  * One request and its answer. Internal to http.c and http_exchange.c.
  *
- *     HEADERS --guard, api_begin()--> BODY --complete--> WORKING --answered--> ANSWERED --queued-->
- * SENDING |                             |
- *        +--refused, with a body------>+--too large----> DISCARD --complete--> ANSWERED
- *        +--refused, bad framing: answered at once, which makes the library close the connection
+ *   HEADERS --guard, api_begin()--> BODY --complete--> WORKING --answered--> ANSWERED --> SENDING
+ *      |                             |                    ^                                  |
+ *      |                             |                    +--a body in parts: more()---------+
+ *      +--refused, with a body------>+--too large----> DISCARD --complete--> ANSWERED
+ *      +--refused, bad framing: answered at once, which makes the library close the connection
  */
 #pragma once
 
@@ -64,7 +65,8 @@ struct http_exchange {
     uint64_t discarded;
     uint64_t started_ns;
     size_t answer_bytes;
-    char *scratch; /* twice the size of `target`, which follows */
+    size_t part_sent; /* of the answer's body, if it comes in parts */
+    char *scratch;    /* twice the size of `target`, which follows */
     char target[];
 };
 

@@ -141,6 +141,7 @@ static void fill_options(struct process *process, int listen_fd)
             .body_limit = config->body_limit,
             .bodies_limit = BODIES_BYTES,
             .request_ms = config->request_timeout,
+            .query_ms = config->query_timeout,
             .header_ms = config->header_timeout,
             .body_ms = config->body_timeout,
             .reply_ms = config->reply_timeout,

@@ -7,8 +7,6 @@
 --   driver 'zset' name reverse(1/0) min max from_score from_id   in order, from behind that entry ('' '': from the start)
 --          'set' name cursor earlier names...(count first)       unordered; what is in an earlier set has been seen
 --          'ids' count ids...
---   check  'sets' count names... | 'range' name min max | 'ids' count ids... | 'kill' 1/0
---          'arg' name count values...: the hash's job_args has one of the values under this name
 -- returns  {nonce, looked_at, more(1/0), position, position_id, id, score, id, score...}
 --          position: the score and id of the last candidate of a zset; the cursor of a set
 
@@ -17,16 +15,7 @@ local nonce, budget, want, score_name = ARGV[1], tonumber(ARGV[2]), tonumber(ARG
 local at = 5
 local CHUNK = 500 -- candidates at a time: what a command may take as arguments, and no long command by itself
 
-local function next_arg()
-  at = at + 1
-  return ARGV[at - 1]
-end
-
-local function next_list()
-  local list = {}
-  for i = 1, tonumber(next_arg()) do list[i] = next_arg() end
-  return list
-end
+-- include clauses.lua
 
 ---- drivers: each returns a function that returns the next candidates ({} at the end) and knows its position ----
 
@@ -102,87 +91,12 @@ local function ids_driver()
   end
 end
 
----- checks: each takes ids and tells for each whether it may stay ----
-
-local function any_of_sets(names, ids)
-  local stays = {}
-  for _, name in ipairs(names) do
-    local member = call('SMISMEMBER', prefix .. name, unpack(ids))
-    for i = 1, #ids do stays[i] = stays[i] or member[i] == 1 end
-  end
-  return stays
-end
-
-local makers = {}
-
-function makers.sets()
-  local names = next_list()
-  return function(ids) return any_of_sets(names, ids) end
-end
-
-function makers.range()
-  local key, min, max = prefix .. next_arg(), tonumber(next_arg()), tonumber(next_arg())
-  return function(ids)
-    local scores, stays = call('ZMSCORE', key, unpack(ids)), {}
-    for i = 1, #ids do
-      local score = scores[i] and tonumber(scores[i])
-      stays[i] = score and score >= min and score <= max
-    end
-    return stays
-  end
-end
-
-function makers.ids()
-  local wanted = {}
-  for _, id in ipairs(next_list()) do wanted[id] = true end
-  return function(ids)
-    local stays = {}
-    for i = 1, #ids do stays[i] = wanted[ids[i]] end
-    return stays
-  end
-end
-
-function makers.kill()
-  local wanted = next_arg() == '1'
-  return function(ids)
-    local stays = {}
-    for i = 1, #ids do
-      local at_time = call('HGET', prefix .. 'id:' .. ids[i], 'kill_requested_at')
-      stays[i] = ((at_time and at_time ~= 'null') or false) == wanted
-    end
-    return stays
-  end
-end
-
-function makers.arg()
-  local name, wanted = next_arg(), {}
-  for _, value in ipairs(next_list()) do wanted[value] = true end
-  return function(ids)
-    local stays = {}
-    for i = 1, #ids do
-      local stored = call('HGET', prefix .. 'id:' .. ids[i], 'job_args')
-      local ok, args = pcall(cjson.decode, stored or 'null')
-      stays[i] = ok and type(args) == 'table' and wanted[args[name]]
-    end
-    return stays
-  end
-end
-
 ---- the walk ----
 
 local drivers = { zset = zset_driver, set = set_driver, ids = ids_driver }
 local kind = next_arg()
 local candidates = drivers[kind]()
-local checks = {}
-while at <= #ARGV do checks[#checks + 1] = makers[next_arg()]() end
-
-local function keep(list, stays)
-  local kept = {}
-  for i = 1, #list do
-    if stays[i] then kept[#kept + 1] = list[i] end
-  end
-  return kept
-end
+local checks = next_checks()
 
 local matches, n_matches, looked_at, exhausted, enough = {}, 0, 0, false, false
 local count = want > 0 and kind == 'zset' and math.min(want, CHUNK) or CHUNK

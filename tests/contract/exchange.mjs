@@ -104,6 +104,8 @@ const showsStatus = ({ operation, status }) =>
   (status === 200 || status === 201) &&
   (operation.id === "getStatus" || /\/(Status|Created)$/.test(operation.responses[status].pointer));
 
+const isOfOne = ({ method, path }) => path.startsWith("/statuses/") || (method === "POST" && path === "/statuses");
+
 function jsonFaults(exchange, type, place) {
   const faults = [];
   const value = json(exchange.body, faults, "the body");
@@ -112,9 +114,22 @@ function jsonFaults(exchange, type, place) {
   if (type === PROBLEM) faults.push(...problemFaults(exchange, value));
   else if (showsStatus(exchange)) faults.push(...keyFaults(exchange, value));
   if (value?.current) faults.push(...keyFaults({ query: "" }, value.current));
-  if (exchange.status === 409 && !value?.current && !asksForMinimal(exchange))
+  if (exchange.status === 409 && !value?.current && !asksForMinimal(exchange) && isOfOne(exchange))
     faults.push("a 409 without current");
   return faults;
+}
+
+/** A status in each line. */
+function linesFaults(exchange) {
+  if (!exchange.body.endsWith("\n") && exchange.body !== "") return ["the last line has no end"];
+  return exchange.body
+    .split("\n")
+    .slice(0, -1)
+    .flatMap((line) => {
+      const faults = [];
+      const value = json(line, faults, "a line");
+      return faults.length ? faults : faultsOf(schema("StatusPart"), value);
+    });
 }
 
 function bodyFaults(exchange, response) {
@@ -128,6 +143,8 @@ function bodyFaults(exchange, response) {
   if (exchange.method === "HEAD") return exchange.body === "" ? [] : ["HEAD with a body"];
   if (type === "application/yaml")
     return exchange.body === text ? [] : ["the body is not openapi.yaml"];
+  if (type === "application/x-ndjson") return linesFaults(exchange);
+  if (type === "text/plain") return faultsOf(below(media, "schema"), exchange.body);
   return jsonFaults(exchange, type, below(media, "schema"));
 }
 

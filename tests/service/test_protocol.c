@@ -7,7 +7,7 @@ static void options_and_405_tell_the_methods(void **state)
     static const struct {
         const char *path, *allow, *wrong;
     } cases[] = {
-        { "/statuses", "POST, GET, HEAD, OPTIONS", "PUT" },
+        { "/statuses", "POST, GET, HEAD, DELETE, OPTIONS", "PUT" },
         { "/statuses/a", "GET, HEAD, PUT, PATCH, DELETE, OPTIONS", "POST" },
         { "/statuses/a/progress", "PUT, OPTIONS", "GET" },
         { "/statuses/a/errors", "POST, OPTIONS", "DELETE" },

@@ -389,7 +389,11 @@ static void a_user_with_few_rights_is_enough(void **state)
     }
     expect(&service, 200, "POST", "/statuses/r/started", NULL);
     expect(&service, 200, "POST", "/statuses/r/failed", NULL);
-    expect(&service, 204, "DELETE", "/statuses/r", NULL);
+    expect_member(expect(&service, 200, "POST", "/statuses:request_kill?job_name=n", NULL),
+                  "kill_requested", "1");
+    expect_member(expect(&service, 200, "DELETE", "/statuses?job_name=n", NULL), "deleted", "1");
+    expect(&service, 201, "PUT", "/statuses/r", NULL);
+    expect(&service, 204, "DELETE", "/statuses/r?force=true", NULL);
     service_stop(&service);
 }
 

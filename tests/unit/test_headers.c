@@ -15,27 +15,51 @@ static void check(const struct row *rows, size_t n, bool (*rule)(struct text))
 
 static void accept_means_what_rfc_9110_says(void **state)
 {
-    static const struct row rows[] = {
-        { NULL, true },
-        { "", true },
-        { "*/*", true },
-        { "application/json", true },
-        { "Application/JSON", true },
-        { "application/*", true },
-        { "text/html, application/json;q=0.1", true },
-        { "text/html,*/*;q=0.8", true },
-        { "application/json; charset=utf-8", true },
-        { "application/json;q=1", true },
-        { "text/html", false },
-        { "application/json;q=0", false },
-        { "application/json;q=0.000", false },
-        { "application/json ; Q=0", false },
-        { "application/jsonp", false },
-        { "json", false },
-        { ",", false },
+    static const char *const types[] = { "application/json", "application/x-ndjson", "text/plain" };
+    static const struct {
+        const char *accept;
+        int of_one, of_three; /* choices when only the first is offered, and when all are */
+    } rows[] = {
+        { NULL, 0, 0 },
+        { "", 0, 0 },
+        { "*/*", 0, 0 },
+        { "application/json", 0, 0 },
+        { "Application/JSON", 0, 0 },
+        { "application/*", 0, 0 },
+        { "text/html, application/json;q=0.1", 0, 0 },
+        { "text/html,*/*;q=0.8", 0, 0 },
+        { "application/json; charset=utf-8", 0, 0 },
+        { "application/json;q=1", 0, 0 },
+        { "text/html", -1, -1 },
+        { "application/json;q=0", -1, -1 },
+        { "application/json;q=0.000", -1, -1 },
+        { "application/json ; Q=0", -1, -1 },
+        { "application/jsonp", -1, -1 },
+        { "json", -1, -1 },
+        { ",", -1, -1 },
+        { "*", -1, -1 },
+        { "text/plain", -1, 2 },
+        { "text/*", -1, 2 },
+        { "Text/Plain;charset=utf-8", -1, 2 },
+        { "application/x-ndjson", -1, 1 },
+        { "application/x-ndjson, application/json", 0, 0 },
+        { "application/json;q=0.5, application/x-ndjson", 0, 1 },
+        { "application/json;q=0.5, application/x-ndjson;q=0.55, text/plain;q=0.549", 0, 1 },
+        { "text/plain;q=0.5, */*;q=0.1", 0, 2 },
+        { "*/*, application/json;q=0", -1, 1 },
+        { "application/*;q=0, */*", -1, 2 },
+        { "application/*;q=0.2, application/x-ndjson;q=0.9, text/plain;q=0.3", 0, 1 },
+        { "text/plain;q=high", -1, 2 },
+        { "text/plain;q=1.000,application/json;q=0.999", 0, 2 },
     };
+
     (void)state;
-    check(rows, COUNT(rows), accept_allows_json);
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct text accept = text_of(rows[i].accept);
+        if (accept_choose(accept, types, 1) != rows[i].of_one ||
+            accept_choose(accept, types, COUNT(types)) != rows[i].of_three)
+            fail_msg("'%s'", rows[i].accept ? rows[i].accept : "(none)");
+    }
 }
 
 static void bodies_are_json_or_curls_default_type(void **state)

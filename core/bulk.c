@@ -1,0 +1,231 @@
+#include "core/bulk.h"
+
+#include "core/redis_pool.h"
+#include "core/script_args.h"
+
+#include <assert.h>
+
+enum { APPLY_AT_A_TIME = 100 }; /* changes by one script: 1 to 2 ms of Redis */
+
+static struct bulk *bulk_of(struct query *query)
+{
+    return query->arg;
+}
+
+static void go_on_or_end(struct bulk *bulk, enum err err)
+{
+    if (err != ERR_NONE)
+        bulk->done(bulk, err);
+}
+
+static void list_clauses(struct bulk *bulk)
+{
+    assert(bulk->n_clauses < PLAN_CLAUSES_MAX - 1);
+    for (size_t i = 0; i < bulk->n_clauses; i++)
+        bulk->all[i] = bulk->clauses[i];
+    bulk->n_all = bulk->n_clauses;
+}
+
+/* Besides the caller's clauses: in a completed state, or in one that is not. */
+static void add_states(struct bulk *bulk, bool completed)
+{
+    struct clause clause = { .kind = CLAUSE_SETS, .index = TEXT(""), .values = bulk->states };
+
+    for (enum state state = 0; state < STATE_COUNT; state++)
+        if (state_info(state)->completed == completed)
+            bulk->states[clause.n_values++] = text_of(state_info(state)->name);
+    bulk->all[bulk->n_all++] = clause;
+}
+
+static void prepare_query(struct bulk *bulk, query_done_fn *done)
+{
+    struct query *query = &bulk->query;
+
+    query->store = bulk->store;
+    query->clauses = bulk->all;
+    query->n_clauses = bulk->n_all;
+    query->call_ms = bulk->call_ms;
+    query->deadline_ms = bulk->deadline_ms;
+    query->done = done;
+    query->arg = bulk;
+}
+
+/* ---- APPLY ---- */
+
+static size_t apply_size(const struct bulk *bulk)
+{
+    size_t left = bulk->query.matches.n - bulk->at;
+    return left < APPLY_AT_A_TIME ? left : APPLY_AT_A_TIME;
+}
+
+/* The sets that a status may have to leave. */
+static void add_indexes(struct script_args *args)
+{
+    size_t n_times = 0;
+
+    script_args_add_u64(args, STATE_COUNT);
+    for (enum state state = 0; state < STATE_COUNT; state++)
+        script_args_add_str(args, state_info(state)->name);
+    for (enum status_field field = 0; field < FIELD_COUNT; field++)
+        n_times += status_field_is_indexed_time(field);
+    script_args_add_u64(args, n_times);
+    for (enum status_field field = 0; field < FIELD_COUNT; field++)
+        if (status_field_is_indexed_time(field))
+            script_args_add_str(args, status_field_name(field));
+}
+
+static void apply_format(struct redis_call *call, struct buf *out, bool with_source)
+{
+    struct bulk *bulk = container_of(call, struct bulk, call);
+    struct script_args args = { 0 };
+    size_t n = apply_size(bulk);
+
+    script_args_add_u64(&args, bulk->nonce);
+    script_args_add_str(&args, bulk->change == BULK_DELETE ? "delete" : "kill");
+    script_args_add_u64(&args, n);
+    for (size_t i = 0; i < n; i++)
+        script_args_add(&args, matches_id(&bulk->query.matches, bulk->at + i));
+    add_indexes(&args);
+    for (size_t i = 0; i < bulk->n_all; i++)
+        script_args_add_index_check(&args, &bulk->all[i]);
+    for (size_t i = 0; i < bulk->n_all; i++)
+        script_args_add_hash_check(&args, &bulk->all[i]);
+    script_args_finish(&args, out, REDIS_SCRIPT_BULK, bulk->store->prefix, with_source);
+}
+
+static bool apply_replied(struct redis_call *call, unsigned index, const struct redis_reply *reply)
+{
+    struct bulk *bulk = container_of(call, struct bulk, call);
+    char digits[20];
+    struct buf nonce = { .data = digits, .cap = sizeof digits };
+
+    (void)index;
+    buf_add_u64(&nonce, bulk->nonce);
+    if (reply->type != REDIS_ARRAY || reply->n_items != 2 ||
+        reply->items[1].type != REDIS_INTEGER ||
+        !text_equal(reply->items[0].text, buf_text(&nonce)))
+        return false;
+    bulk->changed += (uint64_t)reply->items[1].integer;
+    return true;
+}
+
+static enum err apply(struct bulk *bulk);
+
+static void apply_done(struct redis_call *call, enum err err)
+{
+    struct bulk *bulk = container_of(call, struct bulk, call);
+
+    bulk->at += apply_size(bulk);
+    if (err != ERR_NONE)
+        bulk->done(bulk, err);
+    else if (bulk->at < bulk->query.matches.n)
+        go_on_or_end(bulk, apply(bulk));
+    else
+        query_go_on(&bulk->query);
+}
+
+static enum err apply(struct bulk *bulk)
+{
+    static const struct redis_call_ops ops = {
+        .format = apply_format,
+        .reply = apply_replied,
+        .done = apply_done,
+    };
+    uint64_t now_ms = redis_pool_now(bulk->store->pool);
+
+    if (now_ms >= bulk->deadline_ms)
+        return ERR_TIME_OVER;
+    bulk->nonce++;
+    bulk->call = (struct redis_call){
+        .ops = &ops,
+        .n_commands = 1,
+        .deadline_ms = now_ms + bulk->call_ms,
+    };
+    return redis_pool_submit(bulk->store->pool, REDIS_LANE_SCAN, &bulk->call);
+}
+
+/* ---- WALK ---- */
+
+static void walk_step(struct query *query)
+{
+    struct bulk *bulk = bulk_of(query);
+
+    bulk->at = 0;
+    go_on_or_end(bulk, apply(bulk));
+}
+
+static void walk_done(struct query *query, enum err err)
+{
+    struct bulk *bulk = bulk_of(query);
+
+    bulk->done(bulk, err);
+}
+
+static enum err walk(struct bulk *bulk)
+{
+    list_clauses(bulk);
+    if (bulk->only_completed)
+        add_states(bulk, true);
+    prepare_query(bulk, walk_done);
+    bulk->query.enough = 0;
+    bulk->query.step = walk_step;
+    return query_walk(&bulk->query);
+}
+
+/* ---- COUNT ---- */
+
+static void count_done(struct query *query, enum err err)
+{
+    struct bulk *bulk = bulk_of(query);
+
+    bulk->matched = query->count;
+    if (err == ERR_NONE && query->count > bulk->most)
+        err = ERR_TOO_MANY;
+    if (err == ERR_NONE && !bulk->dry_run)
+        go_on_or_end(bulk, walk(bulk));
+    else
+        bulk->done(bulk, err);
+}
+
+/* If anybody wants to know. */
+static enum err count(struct bulk *bulk)
+{
+    if (bulk->most == UINT64_MAX && !bulk->dry_run)
+        return walk(bulk);
+    list_clauses(bulk);
+    prepare_query(bulk, count_done);
+    bulk->query.enough = bulk->most == UINT64_MAX ? 0 : bulk->most + 1;
+    return query_count(&bulk->query);
+}
+
+/* ---- CHECK ---- */
+
+static void check_done(struct query *query, enum err err)
+{
+    struct bulk *bulk = bulk_of(query);
+
+    bulk->not_completed = query->count;
+    if (err == ERR_NONE && query->count > 0)
+        err = ERR_NOT_COMPLETED;
+    if (err == ERR_NONE)
+        go_on_or_end(bulk, count(bulk));
+    else
+        bulk->done(bulk, err);
+}
+
+enum err bulk_start(struct bulk *bulk)
+{
+    bulk->nonce = (uint64_t)(uintptr_t)bulk ^ redis_pool_now(bulk->store->pool) << 48;
+    if (!bulk->only_completed)
+        return count(bulk);
+    list_clauses(bulk);
+    add_states(bulk, false);
+    prepare_query(bulk, check_done);
+    bulk->query.enough = 0;
+    return query_count(&bulk->query);
+}
+
+void bulk_finish(struct bulk *bulk)
+{
+    query_finish(&bulk->query);
+}

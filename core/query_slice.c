@@ -1,0 +1,82 @@
+/* A slice of a query as a command: the arguments of scan.lua. */
+#include "core/query_slice.h"
+
+#include "core/script_args.h"
+
+#include <stdlib.h>
+
+enum { SLICE_BUDGET = 1500 }; /* candidates: 1 to 3 ms of Redis */
+
+static void add_walk_in_order(struct script_args *args, struct query *query,
+                              enum status_field field, uint64_t min, uint64_t max)
+{
+    script_args_add_str(args, "zset");
+    script_args_add_str(args, status_field_name(field));
+    script_args_add_u64(args, query->descending);
+    script_args_add_u64(args, min);
+    script_args_add_u64(args, max);
+    script_args_add(args, buf_text(&query->place));
+    script_args_add(args, buf_text(&query->place_id));
+}
+
+static void add_driver(struct script_args *args, struct query *query)
+{
+    const struct clause *clause = &query->all[query->plan.driver];
+
+    if (query->plan.driver == PLAN_BY_ORDER) {
+        add_walk_in_order(args, query, query->order, query->min, query->max);
+        return;
+    }
+    switch (clause->kind) {
+    case CLAUSE_RANGE:
+        add_walk_in_order(args, query, clause->field, clause->min, clause->max);
+        return;
+    case CLAUSE_IDS:
+        script_args_add_str(args, "ids");
+        script_args_add_values(args, clause);
+        return;
+    case CLAUSE_SETS:
+    case CLAUSE_ARG:
+        script_args_add_str(args, "set");
+        script_args_add_set(args, clause, query->set);
+        script_args_add(args, query->place.len ? buf_text(&query->place) : TEXT("0"));
+        script_args_add_sets(args, clause, clause_is_exclusive(clause) ? 0 : query->set);
+        return;
+    case CLAUSE_KILL:
+    case CLAUSE_KIND_COUNT:
+        break;
+    }
+    abort(); /* the plan let a clause drive that can't */
+}
+
+/* A range of the order's own time bounds the walk already. */
+static bool is_bound(const struct query *query, const struct clause *clause)
+{
+    return clause->kind == CLAUSE_RANGE && query->plan.driver == PLAN_BY_ORDER &&
+           clause->field == query->order;
+}
+
+/* Matches after which the walk may stop; 0: it goes to the end. */
+static uint64_t still_wanted(const struct query *query)
+{
+    return query->plan.driver == PLAN_BY_ORDER ? query->offset + query->limit + 1 - query->matches.n
+                                               : 0;
+}
+
+void query_slice_command(struct query *query, struct buf *out, bool with_source)
+{
+    const struct plan *plan = &query->plan;
+    struct script_args args = { 0 };
+
+    script_args_add_u64(&args, query->nonce);
+    script_args_add_u64(&args, SLICE_BUDGET);
+    script_args_add_u64(&args, still_wanted(query));
+    script_args_add_str(&args, query_is_ordered(query) ? status_field_name(query->order) : "");
+    add_driver(&args, query);
+    for (size_t i = 0; i < plan->n_checks; i++)
+        if (!is_bound(query, &query->all[plan->checks[i]]))
+            script_args_add_index_check(&args, &query->all[plan->checks[i]]);
+    for (size_t i = 0; i < query->n_all; i++)
+        script_args_add_hash_check(&args, &query->all[i]);
+    script_args_finish(&args, out, REDIS_SCRIPT_SCAN, query->store->prefix, with_source);
+}

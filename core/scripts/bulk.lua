@@ -1,0 +1,51 @@
+-- Changes some statuses of a query: those of the given ones that still match its clauses, each tested and changed in
+-- this one atomic step.
+--
+-- KEYS[1]  the namespace's prefix (all keys begin with it)
+-- ARGV     nonce, the change ('delete' or 'kill'), count ids..., count names of states..., count names of times...,
+--          then checks
+-- returns  {nonce, changed}: how many were deleted, or have a kill request now
+
+local call, prefix, at = redis.call, KEYS[1], 3
+
+-- include clauses.lua
+-- include remove.lua
+
+local function delete_all(ids, states, times)
+  local present, stored = {}, {}
+  for i = 1, #ids do
+    local old = call('HMGET', prefix .. 'id:' .. ids[i], 'attempt', 'job_name', 'job_args', 'provider_job_id',
+      'id', 'state')
+    if old[5] or old[6] then
+      present[#present + 1], stored[#stored + 1] = ids[i], old
+    end
+  end
+  remove(present, stored, states, times)
+  return #present
+end
+
+-- As in change.lua: the first request's time stays, and the clock of a status never runs backwards.
+local function request_kill_of_all(ids)
+  local time, n = call('TIME'), 0
+  local now = time[1] .. ('00000'):sub(#time[2]) .. time[2]
+  for i = 1, #ids do
+    local key = prefix .. 'id:' .. ids[i]
+    local old = call('HMGET', key, 'kill_requested_at', 'updated_at', 'rev', 'id', 'state')
+    if old[4] or old[5] then
+      n = n + 1
+      if not old[1] or old[1] == 'null' then
+        local later = old[2] and #old[2] >= #now and old[2] > now
+        local stamp = later and old[2] or now
+        call('HSET', key, 'kill_requested_at', stamp, 'updated_at', stamp, 'rev', (tonumber(old[3]) or 0) + 1)
+      end
+    end
+  end
+  return n
+end
+
+local ids, states, times = next_list(), next_list(), next_list()
+for _, check in ipairs(next_checks()) do
+  if #ids == 0 then break end
+  ids = keep(ids, check(ids))
+end
+return { ARGV[1], ARGV[2] == 'delete' and delete_all(ids, states, times) or request_kill_of_all(ids) }
