@@ -44,8 +44,5 @@ local function request_kill_of_all(ids)
 end
 
 local ids, states, times = next_list(), next_list(), next_list()
-for _, check in ipairs(next_checks()) do
-  if #ids == 0 then break end
-  ids = keep(ids, check(ids))
-end
+ids = next_checks()(ids)
 return { ARGV[1], ARGV[2] == 'delete' and delete_all(ids, states, times) or request_kill_of_all(ids) }

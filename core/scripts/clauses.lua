@@ -15,83 +15,97 @@ local function next_list()
   return list
 end
 
--- Each check takes ids and tells for each whether it may stay.
+-- Each check takes ids and returns those that may stay. All of this runs for each candidate of a query: hence the
+-- plain loops.
+
+local makers = {}
 
 local function any_of_sets(names, ids)
-  local stays = {}
+  local stays, kept = {}, {}
   for _, name in ipairs(names) do
     local member = call('SMISMEMBER', prefix .. name, unpack(ids))
     for i = 1, #ids do stays[i] = stays[i] or member[i] == 1 end
   end
-  return stays
+  for i = 1, #ids do
+    if stays[i] then kept[#kept + 1] = ids[i] end
+  end
+  return kept
 end
 
-local makers = {}
+local function in_set(key, ids)
+  local member, kept, n = call('SMISMEMBER', key, unpack(ids)), {}, 0
+  for i = 1, #ids do
+    if member[i] == 1 then
+      n = n + 1
+      kept[n] = ids[i]
+    end
+  end
+  return kept
+end
 
 function makers.sets()
   local names = next_list()
-  return function(ids) return any_of_sets(names, ids) end
+  if #names ~= 1 then return function(ids) return any_of_sets(names, ids) end end
+  local key = prefix .. names[1]
+  return function(ids) return in_set(key, ids) end
 end
 
 function makers.range()
   local key, min, max = prefix .. next_arg(), tonumber(next_arg()), tonumber(next_arg())
   return function(ids)
-    local scores, stays = call('ZMSCORE', key, unpack(ids)), {}
+    local scores, kept = call('ZMSCORE', key, unpack(ids)), {}
     for i = 1, #ids do
       local score = scores[i] and tonumber(scores[i])
-      stays[i] = score and score >= min and score <= max
+      if score and score >= min and score <= max then kept[#kept + 1] = ids[i] end
     end
-    return stays
+    return kept
+  end
+end
+
+-- A check that looks at one id at a time.
+local function each(stays)
+  return function(ids)
+    local kept = {}
+    for i = 1, #ids do
+      if stays(ids[i]) then kept[#kept + 1] = ids[i] end
+    end
+    return kept
   end
 end
 
 function makers.ids()
   local wanted = {}
   for _, id in ipairs(next_list()) do wanted[id] = true end
-  return function(ids)
-    local stays = {}
-    for i = 1, #ids do stays[i] = wanted[ids[i]] end
-    return stays
-  end
+  return each(function(id) return wanted[id] end)
 end
 
 function makers.kill()
   local wanted = next_arg() == '1'
-  return function(ids)
-    local stays = {}
-    for i = 1, #ids do
-      local at_time = call('HGET', prefix .. 'id:' .. ids[i], 'kill_requested_at')
-      stays[i] = ((at_time and at_time ~= 'null') or false) == wanted
-    end
-    return stays
-  end
+  return each(function(id)
+    local at_time = call('HGET', prefix .. 'id:' .. id, 'kill_requested_at')
+    return ((at_time and at_time ~= 'null') or false) == wanted
+  end)
 end
 
 function makers.arg()
   local name, wanted = next_arg(), {}
   for _, value in ipairs(next_list()) do wanted[value] = true end
-  return function(ids)
-    local stays = {}
-    for i = 1, #ids do
-      local stored = call('HGET', prefix .. 'id:' .. ids[i], 'job_args')
-      local ok, args = pcall(cjson.decode, stored or 'null')
-      stays[i] = ok and type(args) == 'table' and wanted[args[name]]
-    end
-    return stays
-  end
+  return each(function(id)
+    local stored = call('HGET', prefix .. 'id:' .. id, 'job_args')
+    local ok, args = pcall(cjson.decode, stored or 'null')
+    return ok and type(args) == 'table' and wanted[args[name]]
+  end)
 end
 
--- All that are left in the arguments.
+-- What is left in the arguments: a function that returns those of some ids that pass every check.
 local function next_checks()
   local checks = {}
   while at <= #ARGV do checks[#checks + 1] = makers[next_arg()]() end
-  return checks
-end
-
-local function keep(list, stays)
-  local kept = {}
-  for i = 1, #list do
-    if stays[i] then kept[#kept + 1] = list[i] end
+  return function(ids)
+    for i = 1, #checks do
+      if #ids == 0 then break end
+      ids = checks[i](ids)
+    end
+    return ids
   end
-  return kept
 end

@@ -17,46 +17,47 @@ local CHUNK = 500 -- candidates at a time: what a command may take as arguments,
 
 -- include clauses.lua
 
----- drivers: each returns a function that returns the next candidates ({} at the end) and knows its position ----
+---- drivers: each returns a function that returns up to so many next candidates, how many it looked at, and whether
+---- they were the last ----
 
-local position, position_id, has_score = '', '', false -- has_score: its scores are those that are wanted
+local position, position_id = '', '' -- where the next slice begins
 
-local function zset_driver()
-  local name, reverse = next_arg(), next_arg() == '1'
-  local key = prefix .. name
-  has_score = name == score_name
-  local min_text, max_text = next_arg(), next_arg() -- as text: Lua writes numbers with 14 digits
-  local min, max = tonumber(min_text), tonumber(max_text)
-  local from_score, from_id = next_arg(), next_arg()
-
-  -- How many entries the walk has behind it: those beyond the bound, or beyond the last one seen. Entries come
-  -- and go between slices, so ranks are found anew each time.
-  local rank
-  if from_score == '' then
-    rank = reverse and call('ZCOUNT', key, '(' .. max_text, '+inf') or call('ZCOUNT', key, '-inf', '(' .. min_text)
-  else
-    rank = reverse and call('ZCOUNT', key, '(' .. from_score, '+inf') or call('ZCOUNT', key, '-inf', '(' .. from_score)
-    local low, high = rank, rank + call('ZCOUNT', key, from_score, from_score)
-    while low < high do -- among equals, by id
-      local middle = math.floor((low + high) / 2)
-      local id = call(reverse and 'ZREVRANGE' or 'ZRANGE', key, middle, middle)[1]
-      local seen
-      if reverse then seen = id >= from_id else seen = id <= from_id end
-      if seen then low = middle + 1 else high = middle end
-    end
-    rank = low
+-- How many entries a walk has behind it that goes on behind this entry. Entries come and go between slices, so that
+-- ranks are found anew each time.
+local function rank_behind(key, reverse, from_score, from_id)
+  local rank = reverse and call('ZCOUNT', key, '(' .. from_score, '+inf')
+    or call('ZCOUNT', key, '-inf', '(' .. from_score)
+  local low, high = rank, rank + call('ZCOUNT', key, from_score, from_score)
+  while low < high do -- among equals, by id
+    local middle = math.floor((low + high) / 2)
+    local id = call(reverse and 'ZREVRANGE' or 'ZRANGE', key, middle, middle)[1]
+    local seen
+    if reverse then seen = id >= from_id else seen = id <= from_id end
+    if seen then low = middle + 1 else high = middle end
   end
+  return low
+end
+
+-- Without scores, which Redis would have to write out for each candidate: ranks tell where the bounds are.
+local function zset_driver()
+  local key, reverse = prefix .. next_arg(), next_arg() == '1'
+  local min, max, from_score, from_id = next_arg(), next_arg(), next_arg(), next_arg() -- Lua's numbers have 14 digits
+  local command = reverse and 'ZREVRANGE' or 'ZRANGE'
+  local rank, stop
+  if from_score ~= '' then
+    rank = rank_behind(key, reverse, from_score, from_id)
+  else
+    rank = reverse and call('ZCOUNT', key, '(' .. max, '+inf') or call('ZCOUNT', key, '-inf', '(' .. min)
+  end
+  stop = reverse and call('ZCOUNT', key, min, '+inf') or call('ZCOUNT', key, '-inf', max)
 
   return function(count)
-    local found = call(reverse and 'ZREVRANGE' or 'ZRANGE', key, rank, rank + count - 1, 'WITHSCORES')
-    local ids, scores = {}, {}
+    if rank >= stop then return {}, 0, true end
+    local ids = call(command, key, rank, math.min(rank + count, stop) - 1)
     rank = rank + count
-    for i = 1, #found, 2 do
-      local score = tonumber(found[i + 1])
-      if (reverse and score < min) or (not reverse and score > max) then return ids, scores, true end
-      ids[#ids + 1], scores[#scores + 1] = found[i], found[i + 1]
-    end
-    return ids, scores, #ids < count
+    return ids, #ids, rank >= stop
+  end, function(id)
+    position_id, position = id, call('ZSCORE', key, id)
   end
 end
 
@@ -76,7 +77,7 @@ local function set_driver()
       end
       ids = kept
     end
-    return ids, nil, position == '0', #reply[2]
+    return ids, #reply[2], position == '0'
   end
 end
 
@@ -87,43 +88,39 @@ local function ids_driver()
     for _, id in ipairs(ids) do
       if call('EXISTS', prefix .. 'id:' .. id) == 1 then present[#present + 1] = id end
     end
-    return present, nil, true, #ids
+    return present, #ids, true
   end
 end
 
 ---- the walk ----
 
 local drivers = { zset = zset_driver, set = set_driver, ids = ids_driver }
-local kind = next_arg()
-local candidates = drivers[kind]()
-local checks = next_checks()
+local candidates, go_on_behind = drivers[next_arg()]() -- go_on_behind: of a walk in order
+local check = next_checks()
 
-local matches, n_matches, looked_at, exhausted, enough = {}, 0, 0, false, false
-local count = want > 0 and kind == 'zset' and math.min(want, CHUNK) or CHUNK
-repeat
-  local ids, scores, looked
-  ids, scores, exhausted, looked = candidates(math.min(count, budget - looked_at))
-  looked_at = looked_at + (looked or #ids)
-  if kind == 'zset' and #ids > 0 then position, position_id = scores[#ids], ids[#ids] end
-  for _, check in ipairs(checks) do
-    if #ids == 0 then break end
-    local stays = check(ids)
-    ids, scores = keep(ids, stays), scores and keep(scores, stays)
-  end
-  if not has_score and score_name ~= '' and #ids > 0 then
-    local found = call('ZMSCORE', prefix .. score_name, unpack(ids))
-    ids, scores = keep(ids, found), keep(found, found)
-  end
+local matches, n_matches, looked_at = {}, 0, 0
+
+local function add_matches(ids)
+  local scores = #ids > 0 and score_name ~= '' and call('ZMSCORE', prefix .. score_name, unpack(ids))
   for i = 1, #ids do
-    n_matches = n_matches + 1
-    matches[2 * n_matches - 1], matches[2 * n_matches] = ids[i], scores and scores[i] or ''
-    enough = kind == 'zset' and n_matches == want
-    if enough then
-      position, position_id = scores[i], ids[i]
-      break
+    if not scores or scores[i] then
+      n_matches = n_matches + 1
+      matches[2 * n_matches - 1], matches[2 * n_matches] = ids[i], scores and scores[i] or ''
     end
+    if go_on_behind and n_matches == want then return ids[i] end
   end
-  count = math.min(count * 2, CHUNK)
-until exhausted or enough or looked_at >= budget
+end
 
-return { nonce, looked_at, (enough or not exhausted) and '1' or '0', position, position_id, unpack(matches) }
+-- Few at first, if few are wanted: they may be among the first.
+local count, exhausted, last_wanted = go_on_behind and want > 0 and math.min(want, CHUNK) or CHUNK, false, nil
+repeat
+  local ids, n
+  ids, n, exhausted = candidates(math.min(count, budget - looked_at))
+  looked_at = looked_at + n
+  last_wanted = add_matches(check(ids))
+  if go_on_behind and (last_wanted or #ids > 0) then position_id = last_wanted or ids[#ids] end
+  count = math.min(count * 2, CHUNK)
+until exhausted or last_wanted or looked_at >= budget
+if position_id ~= '' then go_on_behind(position_id) end
+
+return { nonce, looked_at, (last_wanted or not exhausted) and '1' or '0', position, position_id, unpack(matches) }

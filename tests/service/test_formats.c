@@ -257,9 +257,8 @@ static void a_table_is_for_people(void **state)
            "\"progress\":0.5}");
     const struct answer *answer = expect_with(service, 200, TEXT, "GET", "/statuses", NULL);
     expect_header(answer, "Content-Type", "text/plain; charset=utf-8");
-    assert_string_equal(answer->body,
-                        "STATE     PROGRESS         AGE NAME         ID\n"
-                        "started   [####----]  50%   0s PublishBook  publish-53\n");
+    assert_string_equal(answer->body, "STATE     PROGRESS         AGE NAME         ID\n"
+                                      "started   [####----]  50%   0s PublishBook  publish-53\n");
     assert_string_equal(
         expect_with(service, 200, TEXT, "GET", "/statuses?state=failed&count=true", NULL)->body,
         "STATE     PROGRESS         AGE NAME         ID\n(no status)\n(0 in all)\n");
@@ -271,8 +270,8 @@ static void a_table_is_for_people(void **state)
     for (const char *line = answer->body; *line; line = strchr(line, '\n') + 1)
         assert_in_range(strcspn(line, "\n"), 1, 80 + 4); /* two ellipses of three bytes */
     assert_non_null(strstr(answer->body, "there are more"));
-    assert_non_null(answer_header(expect_with(service, 200, TEXT, "GET", "/statuses?limit=1", NULL),
-                                  "Link"));
+    assert_non_null(
+        answer_header(expect_with(service, 200, TEXT, "GET", "/statuses?limit=1", NULL), "Link"));
     expect_problem(expect_with(service, 400, TEXT, "GET", "/statuses?fields=id", NULL), 400,
                    "malformed-query", "fields");
     expect_problem(expect_with(service, 400, TEXT, "GET", "/statuses?explain=true", NULL), 400,

@@ -79,6 +79,62 @@ static void its_statuses_are_deleted(void **state)
     assert_string_equal(store(service, "DBSIZE"), "0");
 }
 
+static void its_statuses_are_found(void **state)
+{
+    static const char *const filters[] = {
+        "state=started",
+        "state=incomplete&id=gem",
+        "state=started,failed&id=gem",
+        "id=gem,ours",
+        "job_arg=gid://app/Book/53",
+        "job_arg.book=gid://app/Book/53",
+        "recorded_before=1700000000000000",
+        "started_after=2023-11-14T22:13:20.000001Z&started_before=2023-11-14T22:13:20.000001Z",
+        "kill_requested=false&job_arg.book=gid://app/Book/53",
+        "started_before=-1h&state=started&job_arg=gid://app/Book/53",
+        "sort=started_at&limit=1",
+        "sort=id&limit=1&recorded_before=1700000000000000",
+    };
+    struct service *service = *state;
+    char path[256];
+
+    service_flush(service);
+    gem_creates(service, "gem");
+    expect(service, 201, "POST", "/statuses", "{\"id\":\"ours\",\"state\":\"succeeded\"}");
+    for (size_t i = 0; i < sizeof filters / sizeof *filters; i++) {
+        snprintf(path, sizeof path, "/statuses?%s", filters[i]);
+        if (strstr(path, "ours"))
+            strcat(path, "&state=started");
+        const struct answer *answer = expect(service, 200, "GET", path, NULL);
+        assert_memory_equal(answer->body, "{\"statuses\":[{\"id\":\"gem\",", 24);
+        assert_int_equal(json_array_size(json_object_get(answer->json, "statuses")), 1);
+    }
+    expect_member(expect(service, 200, "GET", "/statuses:count?job_name=null", NULL), "count", "0");
+    expect_member(expect(service, 200, "GET", "/statuses:count?provider_job_id=null", NULL),
+                  "count", "0");
+    expect_member(expect(service, 200, "GET", "/statuses?count=true", NULL), "count", "2");
+}
+
+static void many_of_its_statuses_are_changed(void **state)
+{
+    struct service *service = *state;
+    char id[16];
+
+    service_flush(service);
+    for (int i = 0; i < 150; i++) {
+        snprintf(id, sizeof id, "gem%d", i);
+        gem_creates(service, id);
+    }
+    expect_member(expect(service, 200, "POST", "/statuses:request_kill?state=started", NULL),
+                  "kill_requested", "150");
+    expect_member(expect(service, 200, "GET", "/statuses/gem7", NULL), "kill_requested", "true");
+    expect_member(expect(service, 200, "GET", "/statuses/gem7", NULL), "rev", "1");
+    expect_member(
+        expect(service, 200, "POST", "/statuses:cleanup?older_than=360d&force=true", NULL),
+        "deleted", "150");
+    assert_string_equal(store(service, "DBSIZE"), "0");
+}
+
 static void ours_have_what_it_needs(void **state)
 {
     static const char *const needed[] = { "id", "state", "progress", "errors", "attempt" };
@@ -140,6 +196,8 @@ int main(void)
         cmocka_unit_test(its_statuses_are_changed),
         cmocka_unit_test(its_statuses_are_restarted),
         cmocka_unit_test(its_statuses_are_deleted),
+        cmocka_unit_test(its_statuses_are_found),
+        cmocka_unit_test(many_of_its_statuses_are_changed),
         cmocka_unit_test(ours_have_what_it_needs),
         cmocka_unit_test(a_hash_with_foreign_fields_is_read),
         cmocka_unit_test(a_key_of_the_wrong_type_changes_nothing),
