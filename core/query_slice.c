@@ -5,7 +5,8 @@
 
 #include <stdlib.h>
 
-enum { SLICE_BUDGET = 1500 }; /* candidates: 1 to 3 ms of Redis */
+/* Candidates of a slice: 1 to 2 ms of Redis. Walks are long, and others are to notice little. */
+enum { SLICE_BUDGET = 1500, WALK_BUDGET = 200 };
 
 static void add_walk_in_order(struct script_args *args, struct query *query,
                               enum status_field field, uint64_t min, uint64_t max)
@@ -69,8 +70,9 @@ void query_slice_command(struct query *query, struct buf *out, bool with_source)
     struct script_args args = { 0 };
 
     script_args_add_u64(&args, query->nonce);
-    script_args_add_u64(&args, SLICE_BUDGET);
+    script_args_add_u64(&args, query->mode == QUERY_WALK ? WALK_BUDGET : SLICE_BUDGET);
     script_args_add_u64(&args, still_wanted(query));
+    script_args_add_u64(&args, query->slices == 0);
     script_args_add_str(&args, query_is_ordered(query) ? status_field_name(query->order) : "");
     add_driver(&args, query);
     for (size_t i = 0; i < plan->n_checks; i++)

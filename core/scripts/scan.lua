@@ -2,8 +2,9 @@
 -- Reads only. Bounded by `budget`, as Redis does nothing else meanwhile.
 --
 -- KEYS[1]  the namespace's prefix (all keys begin with it)
--- ARGV     nonce, budget (candidates to look at), want (stop after so many matches; 0: never), score (name of the
---          sorted set whose score a match must have and is returned with; '' for none), then the driver, then checks
+-- ARGV     nonce, budget (candidates to look at), want (stop after so many matches; 0: never), whether this is the
+--          first slice of the walk (1/0), score (name of the sorted set whose score a match must have and is returned
+--          with; '' for none), then the driver, then checks
 --   driver 'zset' name reverse(1/0) min max from_score from_id   in order, from behind that entry ('' '': from the start)
 --          'set' name cursor earlier names...(count first)       unordered; what is in an earlier set has been seen
 --          'ids' count ids...
@@ -11,8 +12,8 @@
 --          position: the score and id of the last candidate of a zset; the cursor of a set
 
 local call, prefix = redis.call, KEYS[1]
-local nonce, budget, want, score_name = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
-local at = 5
+local nonce, budget, want, first, score_name = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4] == '1', ARGV[5]
+local at = 6
 local CHUNK = 500 -- candidates at a time: what a command may take as arguments, and no long command by itself
 
 -- include clauses.lua
@@ -112,7 +113,7 @@ local function add_matches(ids)
 end
 
 -- Few at first, if few are wanted: they may be among the first.
-local count, exhausted, last_wanted = go_on_behind and want > 0 and math.min(want, CHUNK) or CHUNK, false, nil
+local count, exhausted, last_wanted = go_on_behind and want > 0 and first and math.min(want, CHUNK) or CHUNK, false, nil
 repeat
   local ids, n
   ids, n, exhausted = candidates(math.min(count, budget - looked_at))
