@@ -34,13 +34,15 @@ void many_answer_err(struct api_request *request, enum err err)
 static void write_plan(struct buf *out, const struct listing *listing)
 {
     const struct query *query = &listing->query;
-    bool in_order = query->plan.driver == PLAN_BY_ORDER;
+    bool in_order = query->plan.driver == PLAN_BY_ORDER,
+         by_state = query->plan.driver == PLAN_BY_STATE;
     struct timespec now;
 
     clock_gettime(CLOCK_MONOTONIC, &now);
     buf_add_str(out, ",\"explain\":{\"driver\":");
-    if (in_order)
-        json_write_string(out, text_of(status_field_name(query->order)));
+    if (in_order || by_state)
+        json_write_string(out,
+                          text_of(status_field_name(in_order ? query->order : query->state_time)));
     else
         buf_printf(out, "%u", query->plan.driver);
     buf_printf(out, ",\"expected\":%llu,\"cardinalities\":[", (unsigned long long)query->plan.cost);

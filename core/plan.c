@@ -34,20 +34,43 @@ static void list_checks(const struct plan_input *input, struct plan *plan)
     }
 }
 
-/* Candidates of a walk in order, until `want` of them match. */
-static uint64_t cost_in_order(const struct plan_input *input)
+/* How many of all it takes for one that the clauses let through, all but `without`. */
+static double ones_for_a_match(const struct plan_input *input, unsigned without)
 {
-    double total = (double)input->order_cardinality, cost = (double)input->want;
+    double total = (double)input->order_cardinality, ones = 1;
 
-    if (!input->want)
-        return input->order_cardinality;
     for (unsigned i = 0; i < input->n_clauses; i++) {
         double matching =
             clause_can_drive(&input->clauses[i]) ? (double)input->cardinalities[i] : total;
-        if (matching < total)
-            cost *= total / matching;
+        if (i != without && matching < total)
+            ones *= total / matching;
     }
-    return cost < total ? (uint64_t)cost : input->order_cardinality;
+    return ones;
+}
+
+/* Candidates of a walk in order, until `want` of them match. */
+static uint64_t cost_in_order(const struct plan_input *input)
+{
+    double cost = (double)input->want * ones_for_a_match(input, PLAN_CLAUSES_MAX);
+
+    if (!input->want || cost >= (double)input->order_cardinality)
+        return input->order_cardinality;
+    return (uint64_t)cost;
+}
+
+/* The same through the times of the state: those that are in it no more are looked at in vain, and
+ * some beyond the last match, to be sure. */
+static uint64_t cost_by_state(const struct plan_input *input)
+{
+    double members = (double)input->cardinalities[input->state_clause];
+    double times = (double)input->state_cardinality;
+    double cost = 2 * (double)input->want * ones_for_a_match(input, input->state_clause);
+
+    if (!input->want)
+        return input->state_cardinality;
+    if (times > members)
+        cost *= times / members;
+    return cost < times ? (uint64_t)cost : input->state_cardinality;
 }
 
 bool plan_make(const struct plan_input *input, struct plan *ret)
@@ -61,7 +84,12 @@ bool plan_make(const struct plan_input *input, struct plan *ret)
     *ret = (struct plan){ .fallback = smallest };
     if (by_clause == 0 || (input->has_order && input->order_cardinality == 0))
         return false;
-    if (by_order <= by_clause) {
+    uint64_t by_state = input->has_state ? cost_by_state(input) : UINT64_MAX;
+    if (by_state < by_order && by_state < by_clause) {
+        ret->driver = PLAN_BY_STATE;
+        ret->cost = by_state;
+        ret->give_up_at = 2 * by_clause;
+    } else if (by_order <= by_clause) {
         ret->driver = PLAN_BY_ORDER;
         ret->cost = by_order;
         ret->give_up_at = smallest == PLAN_BY_ORDER ? 0 : 2 * by_clause;

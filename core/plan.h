@@ -4,7 +4,9 @@
  * Walking the order's own sorted set finds matches in order and may stop at the limit; it is
  * expected to look at limit / (share of the statuses that match) candidates, if the clauses are
  * independent of the order and of each other. Walking the smallest clause looks at all of it, and
- * sorts. The cheaper one drives.
+ * sorts. Between them is a third: nothing fails before it has been recorded, so the newest of those
+ * that failed are found by walking the times of failure, which skips all that never failed, until
+ * what is left can't be newer than what was found. The cheapest one drives.
  */
 #pragma once
 
@@ -15,7 +17,8 @@
 #include <stdint.h>
 
 #define PLAN_CLAUSES_MAX 32
-#define PLAN_BY_ORDER    PLAN_CLAUSES_MAX /* as a driver: the order's sorted set */
+#define PLAN_BY_ORDER    PLAN_CLAUSES_MAX       /* as a driver: the order's sorted set */
+#define PLAN_BY_STATE    (PLAN_CLAUSES_MAX + 1) /* the sorted set of a state's time */
 
 struct plan_input {
     const struct clause *clauses;
@@ -23,14 +26,17 @@ struct plan_input {
     size_t n_clauses;
     uint64_t order_cardinality; /* of the order's sorted set between the bounds of the walk */
     bool has_order;             /* there is such a set, and it was asked for in that order */
+    bool has_state;             /* the newest are asked for, and `state_clause` is a state: */
+    unsigned state_clause;
+    uint64_t state_cardinality; /* of the sorted set of the time at which it was entered */
     uint64_t want;              /* matches after which the walk may stop; 0: all are needed */
 };
 
 struct plan {
-    unsigned driver;     /* index of a clause, or PLAN_BY_ORDER */
-    uint64_t cost;       /* candidates that the driver is expected to look at */
-    uint64_t give_up_at; /* candidates after which the order was a bad guess; 0: never */
-    unsigned fallback;   /* the clause to drive then */
+    unsigned driver;                   /* index of a clause, PLAN_BY_ORDER or PLAN_BY_STATE */
+    uint64_t cost;                     /* candidates that the driver is expected to look at */
+    uint64_t give_up_at;               /* candidates after which that was a bad guess; 0: never */
+    unsigned fallback;                 /* the clause to drive then */
     unsigned checks[PLAN_CLAUSES_MAX]; /* the other clauses, those that let least through first */
     size_t n_checks;
 };

@@ -210,8 +210,19 @@ static void fall_back(struct query *query)
     query->fell_back = true;
     query->count = 0;
     matches_clear(&query->matches);
+    idset_finish(&query->seen);
     buf_clear(&query->place);
     buf_clear(&query->place_id);
+}
+
+/* By state: whether what is left was recorded before all that is wanted. */
+static bool is_settled(struct query *query)
+{
+    struct matches *matches = &query->matches;
+
+    matches_sort(matches);
+    return matches->n == matches->most && number_of(buf_text(&query->place)) + QUERY_CLOCK_SKEW <=
+                                              matches->items[matches->n - 1].score;
 }
 
 /* Whether there is another slice to walk. */
@@ -222,8 +233,10 @@ static bool walk_on(struct query *query)
     if (query->enough && query->count >= query->enough)
         return false;
 
-    if (plan->driver == PLAN_BY_ORDER) {
-        if (query->walking_done || query->matches.n > query->offset + query->limit)
+    if (plan->driver == PLAN_BY_ORDER || plan->driver == PLAN_BY_STATE) {
+        if (query->walking_done ||
+            (plan->driver == PLAN_BY_ORDER ? query->matches.n > query->offset + query->limit
+                                           : is_settled(query)))
             return false;
         if (plan->give_up_at && query->looked_at >= plan->give_up_at)
             fall_back(query);
@@ -325,6 +338,8 @@ static void plan_format(struct redis_call *call, struct buf *out, bool with_sour
     /* Also when it is of no use, so that there is always a question. */
     ask_zcount(out, query, query_is_ordered(query) ? query->order : FIELD_RECORDED_AT, query->min,
                query->max);
+    if (query->state_time != FIELD_NONE)
+        ask_zcount(out, query, query->state_time, 0, CLAUSE_TIME_MAX);
     buf_finish(&name);
 }
 
@@ -344,7 +359,10 @@ static bool plan_replied(struct redis_call *call, unsigned index, const struct r
         }
         first += n;
     }
-    query->order_cardinality = (uint64_t)reply->integer;
+    if (index == first)
+        query->order_cardinality = (uint64_t)reply->integer;
+    else
+        query->state_cardinality = (uint64_t)reply->integer;
     return true;
 }
 
@@ -356,6 +374,9 @@ static struct plan_input plan_input_of(const struct query *query)
         .n_clauses = query->n_all,
         .order_cardinality = query->order_cardinality,
         .has_order = query_is_ordered(query),
+        .has_state = query->state_time != FIELD_NONE,
+        .state_clause = query->state_clause,
+        .state_cardinality = query->state_cardinality,
         .want = query->mode == QUERY_LIST ? query->offset + query->limit + 1 : 0,
     };
 }
@@ -446,6 +467,26 @@ static void bound_walk(struct query *query)
         query->min = query->from.score;
 }
 
+/* The state whose times lead to the newest that are in it. Not on later pages: those times tell
+ * only where to stop, not where to begin. */
+static void find_state_time(struct query *query)
+{
+    query->state_time = FIELD_NONE;
+    if (!query_is_ordered(query) || query->order != FIELD_RECORDED_AT || !query->descending ||
+        query->max != CLAUSE_TIME_MAX)
+        return;
+    for (unsigned i = 0; i < query->n_all; i++) {
+        const struct clause *clause = &query->all[i];
+        enum state state = STATE_NONE;
+        if (clause->kind == CLAUSE_SETS && !clause->index.len && clause->n_values == 1)
+            state = state_of_name(clause->values[0]);
+        if (state == STATE_NONE || state_info(state)->timestamp == FIELD_RECORDED_AT)
+            continue;
+        query->state_time = state_info(state)->timestamp;
+        query->state_clause = i;
+    }
+}
+
 /* What an earlier start with this query left. */
 static void reset(struct query *query)
 {
@@ -478,11 +519,12 @@ static enum err start(struct query *query, enum query_mode mode)
     query->matches.most = mode == QUERY_LIST ? query->offset + query->limit + 1 : 0;
     list_clauses(query);
     bound_walk(query);
+    find_state_time(query);
     for (size_t i = 0; i < query->n_all; i++) {
         n += n_questions(&query->all[i]);
         query->cardinalities[i] = query->all[i].kind == CLAUSE_IDS ? query->all[i].n_values : 0;
     }
-    return submit(query, &ops, n + 1);
+    return submit(query, &ops, n + 1 + (query->state_time != FIELD_NONE));
 }
 
 enum err query_list(struct query *query)

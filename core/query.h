@@ -81,6 +81,9 @@ struct query {
     uint64_t min, max; /* of the walk in order */
     struct matches matches;
     struct idset seen;
+    enum status_field state_time; /* that PLAN_BY_STATE may walk; FIELD_NONE: none */
+    unsigned state_clause;        /* whose state's time it is */
+    uint64_t state_cardinality;
     unsigned set;        /* of the driver's sets, which is walked */
     struct buf place_id; /* where the walk goes on */
     struct buf place;    /* its score, or a cursor */

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 /* Candidates of a slice: 1 to 2 ms of Redis. Walks are long, and others are to notice little. */
-enum { SLICE_BUDGET = 1500, WALK_BUDGET = 200 };
+enum { SLICE_BUDGET = 1500, WALK_BUDGET = 200, LEAST_BUDGET = 64 };
 
 static void add_walk_in_order(struct script_args *args, struct query *query,
                               enum status_field field, uint64_t min, uint64_t max)
@@ -20,14 +20,27 @@ static void add_walk_in_order(struct script_args *args, struct query *query,
     script_args_add(args, buf_text(&query->place_id));
 }
 
+/* What was recorded after a bound entered its states after it as well. */
+static void add_walk_by_state(struct script_args *args, struct query *query)
+{
+    uint64_t min = query->min > QUERY_CLOCK_SKEW ? query->min - QUERY_CLOCK_SKEW : 0;
+
+    add_walk_in_order(args, query, query->state_time, min, CLAUSE_TIME_MAX);
+}
+
 static void add_driver(struct script_args *args, struct query *query)
 {
-    const struct clause *clause = &query->all[query->plan.driver];
+    const struct clause *clause;
 
+    if (query->plan.driver == PLAN_BY_STATE) {
+        add_walk_by_state(args, query);
+        return;
+    }
     if (query->plan.driver == PLAN_BY_ORDER) {
         add_walk_in_order(args, query, query->order, query->min, query->max);
         return;
     }
+    clause = &query->all[query->plan.driver];
     switch (clause->kind) {
     case CLAUSE_RANGE:
         add_walk_in_order(args, query, clause->field, clause->min, clause->max);
@@ -64,13 +77,24 @@ static uint64_t still_wanted(const struct query *query)
                                                : 0;
 }
 
+static uint64_t budget(const struct query *query)
+{
+    uint64_t expected = query->plan.cost + query->looked_at;
+
+    if (query->mode == QUERY_WALK)
+        return WALK_BUDGET;
+    if (query->plan.driver != PLAN_BY_STATE || expected > SLICE_BUDGET)
+        return SLICE_BUDGET;
+    return expected > LEAST_BUDGET ? expected : LEAST_BUDGET; /* this walk's end is found in C */
+}
+
 void query_slice_command(struct query *query, struct buf *out, bool with_source)
 {
     const struct plan *plan = &query->plan;
     struct script_args args = { 0 };
 
     script_args_add_u64(&args, query->nonce);
-    script_args_add_u64(&args, query->mode == QUERY_WALK ? WALK_BUDGET : SLICE_BUDGET);
+    script_args_add_u64(&args, budget(query));
     script_args_add_u64(&args, still_wanted(query));
     script_args_add_u64(&args, query->slices == 0);
     script_args_add_str(&args, query_is_ordered(query) ? status_field_name(query->order) : "");

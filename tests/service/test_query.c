@@ -1,5 +1,6 @@
 /* Many statuses: each basic query of the seed's README under its name, order, pages, counts, bad
  * input. */
+#include "tests/lib/filler.h"
 #include "tests/service/service_test.h"
 
 /* ids of the answer, in order: "a b c". */
@@ -362,6 +363,30 @@ static void pages_neither_skip_nor_repeat(void **state)
             fail_msg("p%02d was seen %d times", i, seen[i]);
 }
 
+/* The newest that failed are found by the time of failure, and are the newest by recording. */
+static void the_newest_in_a_state(void **state)
+{
+    struct service *service = *state;
+    const json_t *explain;
+
+    service_flush(service);
+    fill(service, "s", "succeeded", 40000);
+    fill(service, "f", "failed", 6000);
+    /* Recorded first, failed last; failed once, and queued again. */
+    expect_store(service, "0", "ZADD jobba:failed_at 9000000000000000 f0");
+    expect(service, 200, "POST", "/statuses/f5999/queued", NULL);
+    const struct answer *answer =
+        expect(service, 200, "GET",
+               "/statuses?state=failed&job_name=filler&limit=5&fields=id&explain=true", NULL);
+    assert_string_equal(ids_of(answer), "f5998 f5997 f5996 f5995 f5994");
+    explain = json_object_get(answer->json, "explain");
+    assert_string_equal(json_string_value(json_object_get(explain, "driver")), "failed_at");
+    assert_in_range((size_t)json_number_value(json_object_get(explain, "looked_at")), 6, 5000);
+    assert_string_equal(
+        ids_of(expect(service, 200, "GET", "/statuses?state=failed&limit=2&offset=5997", NULL)),
+        "f1 f0");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -381,6 +406,7 @@ int main(void)
         cmocka_unit_test(thousands_of_ids_are_refused),
         cmocka_unit_test(a_cursor_is_bound_to_its_query),
         cmocka_unit_test(pages_neither_skip_nor_repeat),
+        cmocka_unit_test(the_newest_in_a_state),
         ENDS_CLEANLY,
     };
     return cmocka_run_group_tests_name("query", tests, setup, service_teardown);

@@ -112,6 +112,50 @@ static void the_cheaper_walk_drives(void **state)
     }
 }
 
+/* Of a million, 30,000 failed, of 5 % of all names. */
+static void the_newest_in_a_state_are_found_by_its_time(void **state)
+{
+    static const struct {
+        const char *what;
+        uint64_t failed, named, times, want;
+        unsigned driver;
+        uint64_t cost;
+    } cases[] = {
+        { "ten of a common name", 30000, 50000, 30000, 10, PLAN_BY_STATE, 400 },
+        { "ten of a rare name", 30000, 50, 30000, 10, 1, 50 },
+        { "all of a name", 30000, 50000, 30000, 0, 0, 30000 },
+        { "half of those that failed are in it no more", 30000, 50000, 60000, 10, PLAN_BY_STATE,
+          800 },
+        { "next to none is in it any more", 300, 50000, 1000000, 10, 0, 300 },
+        { "nearly all failed", 900000, 50000, 900000, 10, BY_ORDER, 222 },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        const struct clause clauses[] = { SETS, SETS };
+        const uint64_t cardinalities[] = { cases[i].failed, cases[i].named };
+        const struct plan_input input = {
+            .clauses = clauses,
+            .cardinalities = cardinalities,
+            .n_clauses = 2,
+            .order_cardinality = 1000000,
+            .has_order = true,
+            .has_state = true,
+            .state_clause = 0,
+            .state_cardinality = cases[i].times,
+            .want = cases[i].want,
+        };
+        struct plan plan;
+
+        assert_true(plan_make(&input, &plan));
+        if (plan.driver != cases[i].driver || plan.cost != cases[i].cost)
+            fail_msg("%s: driver %u, cost %llu", cases[i].what, plan.driver,
+                     (unsigned long long)plan.cost);
+        if (plan.driver == PLAN_BY_STATE)
+            assert_int_equal(plan.n_checks, 2); /* it may have left the state */
+    }
+}
+
 /* For one filter that is independent of the order: sqrt(N * limit) at most, whatever its size. */
 static void a_walk_costs_no_more_than_the_root_of_all_times_the_limit(void **state)
 {
@@ -158,6 +202,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_cheaper_walk_drives),
+        cmocka_unit_test(the_newest_in_a_state_are_found_by_its_time),
         cmocka_unit_test(a_walk_costs_no_more_than_the_root_of_all_times_the_limit),
         cmocka_unit_test(an_order_that_disappoints_is_given_up_for_the_smallest_clause),
     };
