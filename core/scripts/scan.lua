@@ -112,15 +112,17 @@ local function add_matches(ids)
   end
 end
 
--- Few at first, if few are wanted: they may be among the first.
-local count, exhausted, last_wanted = go_on_behind and want > 0 and first and math.min(want, CHUNK) or CHUNK, false, nil
+-- Few at first, if few are wanted: they may be among the first. And not many at a time later, as what comes behind
+-- the last one wanted is looked at in vain.
+local most = go_on_behind and want > 0 and want < CHUNK and 200 or CHUNK
+local count, exhausted, last_wanted = go_on_behind and want > 0 and first and math.min(want, most) or most, false, nil
 repeat
   local ids, n
   ids, n, exhausted = candidates(math.min(count, budget - looked_at))
   looked_at = looked_at + n
   last_wanted = add_matches(check(ids))
   if go_on_behind and (last_wanted or #ids > 0) then position_id = last_wanted or ids[#ids] end
-  count = math.min(count * 2, CHUNK)
+  count = math.min(count * 2, most)
 until exhausted or last_wanted or looked_at >= budget
 if position_id ~= '' then go_on_behind(position_id) end
 

@@ -28,6 +28,7 @@ function steps(page) {
 const settled = (text) =>
   text
     .replace(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z/g, "TIME")
+    .replace(/^(failed .*%) +\d+s /m, "$1 AGE ")
     .replace(/^(stopped after )\d+( of)/m, "$1SOME$2")
     .trimEnd();
 

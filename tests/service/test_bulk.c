@@ -288,12 +288,22 @@ static void what_is_restarted_meanwhile_stays(void **state)
 
 /* ---- something comes in between ---- */
 
+struct deleter {
+    struct service *service;
+    int status; /* of the answer */
+    char type[64];
+};
+
 static void *ask_to_delete(void *arg)
 {
-    struct service *service = arg;
-    struct client *client = client_create(service->url);
+    struct deleter *deleter = arg;
+    struct client *client = client_create(deleter->service->url);
+    const struct answer *answer =
+        client_ask(client, "DELETE", "/statuses?state=failed", NULL, NULL);
+    const char *type = answer_string(answer, "type");
 
-    client_ask(client, "DELETE", "/statuses?state=failed", NULL, NULL);
+    deleter->status = answer->status;
+    snprintf(deleter->type, sizeof deleter->type, "%s", type ? type : "");
     client_destroy(client);
     return NULL;
 }
@@ -306,13 +316,14 @@ static bool deleting_has_begun(struct service *service)
 static void a_killed_service_leaves_each_status_whole(void **state)
 {
     struct service service;
+    struct deleter deleter = { .service = &service };
     pthread_t thread;
     size_t left;
 
     (void)state;
     service_start(&service, NULL);
     fill(&service, "k", "failed", 20000);
-    pthread_create(&thread, NULL, ask_to_delete, &service);
+    pthread_create(&thread, NULL, ask_to_delete, &deleter);
     assert_until(deleting_has_begun(&service));
     process_kill(&service.jobbad, SIGKILL);
     pthread_join(thread, NULL);
@@ -325,6 +336,24 @@ static void a_killed_service_leaves_each_status_whole(void **state)
     expect_member(expect(&service, 200, "DELETE", "/statuses?state=failed", NULL), "deleted",
                   count);
     assert_string_equal(store(&service, "DBSIZE"), "0");
+    service_stop(&service);
+}
+
+static void a_lost_redis_is_told(void **state)
+{
+    struct service service;
+    struct deleter deleter = { .service = &service };
+    pthread_t thread;
+
+    (void)state;
+    service_start(&service, NULL);
+    fill(&service, "k", "failed", 20000);
+    pthread_create(&thread, NULL, ask_to_delete, &deleter);
+    assert_until(deleting_has_begun(&service));
+    process_kill(&service.redis, SIGKILL);
+    pthread_join(thread, NULL);
+    assert_int_equal(deleter.status, 503);
+    assert_string_equal(deleter.type, "/problems/unfinished");
     service_stop(&service);
 }
 
@@ -364,6 +393,7 @@ int main(void)
         FRESH(bad_bulk_requests_change_nothing),
         FRESH(what_is_restarted_meanwhile_stays),
         cmocka_unit_test(a_killed_service_leaves_each_status_whole),
+        cmocka_unit_test(a_lost_redis_is_told),
         cmocka_unit_test(too_little_time_is_told_and_can_be_gone_on_with),
         ENDS_CLEANLY,
     };

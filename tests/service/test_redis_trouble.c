@@ -373,7 +373,7 @@ static void a_user_with_few_rights_is_enough(void **state)
     store(&service, "ACL SETUSER worker on >s3cret resetkeys ~jobba:* -@all +ping +role +select "
                     "+client|setname +script|load +evalsha +eval +time +type +rename +unlink "
                     "+hget +hmget +hgetall +hset +sadd +srem +scard +zadd +zrem +zcard "
-                    "+exists +sscan +smismember +zcount +zrange +zrevrange +zmscore");
+                    "+exists +sscan +smismember +zcount +zrange +zrevrange +zscore +zmscore");
     snprintf(url, sizeof url, "unix://worker:s3cret@%s", service.redis_path);
     const char *const flags[] = { "--redis", url, NULL };
     assert_true(service_start_jobbad_alone(&service, flags));
