@@ -328,46 +328,59 @@ static const char *take_scalar(struct filter *filter, unsigned element, const st
                      : "must be a string, a number, a boolean or a list of them";
 }
 
-/* {"after":...,"before":...} or [after, before]; null is no bound. */
+static const char *const range_shape = "must be {\"after\":...,\"before\":...} or [after,before]";
+
+/* One end of a range; null is no bound. */
+static const char *take_end(struct filter *filter, unsigned element, enum status_field field,
+                            bool is_after, json_t *bound, struct text raw)
+{
+    struct text scalar = scalar_of(bound, raw);
+
+    if (json_is_null(bound))
+        return NULL;
+    return scalar.at ? take_bound(filter, element, field, is_after, scalar) : range_shape;
+}
+
+/* [after, before] */
+static const char *take_pair(struct filter *filter, unsigned element, enum status_field field,
+                             json_t *pair, struct text raw)
+{
+    struct text part;
+    const char *wrong = NULL;
+    size_t at = 0;
+
+    if (json_array_size(pair) != 2)
+        return range_shape;
+    for (size_t i = 0; !wrong && json_text_next_element(raw, &at, &part); i++)
+        wrong = take_end(filter, element, field, i == 0, json_array_get(pair, i), part);
+    return wrong;
+}
+
+/* {"after":...,"before":...} */
+static const char *take_ends(struct filter *filter, unsigned element, enum status_field field,
+                             json_t *ends, struct text raw)
+{
+    struct text name, part;
+    const char *wrong = json_object_size(ends) ? NULL : range_shape;
+    size_t at = 0;
+
+    while (!wrong && json_text_next_member(raw, &at, &name, &part)) {
+        bool is_after = json_text_name_is(name, "after");
+        if (is_after || json_text_name_is(name, "before"))
+            wrong = take_end(filter, element, field, is_after,
+                             json_object_get(ends, is_after ? "after" : "before"), part);
+        else
+            wrong = range_shape;
+    }
+    return wrong;
+}
+
 static const char *take_range(struct filter *filter, unsigned element, enum status_field field,
                               json_t *value, struct text raw)
 {
-    static const char *const shape = "must be {\"after\":...,\"before\":...} or [after,before]";
-    struct text part, name;
-    size_t at = 0, n = 0;
-
-    if (json_is_array(value)) {
-        for (; json_text_next_element(raw, &at, &part); n++) {
-            json_t *bound = json_array_get(value, n);
-            const char *wrong = NULL;
-            if (n > 1)
-                return shape;
-            if (!json_is_null(bound))
-                wrong = scalar_of(bound, part).at
-                            ? take_bound(filter, element, field, n == 0, scalar_of(bound, part))
-                            : shape;
-            if (wrong)
-                return wrong;
-        }
-        return n == 2 ? NULL : shape;
-    }
-    if (!json_is_object(value) || json_object_size(value) == 0)
-        return shape;
-    while (json_text_next_member(raw, &at, &name, &part)) {
-        bool is_after = json_text_name_is(name, "after");
-        json_t *bound = json_object_get(value, is_after ? "after" : "before");
-        const char *wrong;
-        if (!bound || (!is_after && !json_text_name_is(name, "before")))
-            return shape;
-        if (json_is_null(bound))
-            continue;
-        wrong = scalar_of(bound, part).at
-                    ? take_bound(filter, element, field, is_after, scalar_of(bound, part))
-                    : shape;
-        if (wrong)
-            return wrong;
-    }
-    return NULL;
+    if (json_is_array(value))
+        return take_pair(filter, element, field, value, raw);
+    return json_is_object(value) ? take_ends(filter, element, field, value, raw) : range_shape;
 }
 
 /* A row with a list, which may be empty: then its clause has no value, and matches nothing. */
