@@ -8,6 +8,10 @@
 /* Candidates of a slice: 1 to 2 ms of Redis. Walks are long, and others are to notice little. */
 enum { SLICE_BUDGET = 1500, WALK_BUDGET = 200, LEAST_BUDGET = 64 };
 
+/* Up to so many, a slice of an unordered walk sorts out those that come first; more are sorted
+ * here. */
+enum { BEST_MOST = 128 };
+
 static void add_walk_in_order(struct script_args *args, struct query *query,
                               enum status_field field, uint64_t min, uint64_t max)
 {
@@ -77,6 +81,16 @@ static uint64_t still_wanted(const struct query *query)
                                                : 0;
 }
 
+/* Matches that a slice may leave out, as others come before them; not behind a cursor, which knows
+ * of none. */
+static uint64_t best_wanted(const struct query *query)
+{
+    uint64_t wanted = query->offset + query->limit + 1;
+    bool sorts = query_is_ordered(query) && query->plan.driver != PLAN_BY_ORDER;
+
+    return sorts && !query->from.id.at && wanted <= BEST_MOST ? wanted : 0;
+}
+
 static uint64_t budget(const struct query *query)
 {
     uint64_t expected = query->plan.cost + query->looked_at;
@@ -98,6 +112,8 @@ void query_slice_command(struct query *query, struct buf *out, bool with_source)
     script_args_add_u64(&args, still_wanted(query));
     script_args_add_u64(&args, query->slices == 0);
     script_args_add_str(&args, query_is_ordered(query) ? status_field_name(query->order) : "");
+    script_args_add_u64(&args, best_wanted(query));
+    script_args_add_u64(&args, query->descending);
     add_driver(&args, query);
     for (size_t i = 0; i < plan->n_checks; i++)
         if (!is_bound(query, &query->all[plan->checks[i]]))

@@ -4,7 +4,8 @@
 -- KEYS[1]  the namespace's prefix (all keys begin with it)
 -- ARGV     nonce, budget (candidates to look at), want (stop after so many matches; 0: never), whether this is the
 --          first slice of the walk (1/0), score (name of the sorted set whose score a match must have and is returned
---          with; '' for none), then the driver, then checks
+--          with; '' for none), best (of an unordered walk: how many matches to return, those that come first by score
+--          and id; 0: all), whether the highest come first (1/0), then the driver, then checks
 --   driver 'zset' name reverse(1/0) min max from_score from_id   in order, from behind that entry ('' '': from the start)
 --          'set' name cursor earlier names...(count first)       unordered; what is in an earlier set has been seen
 --          'ids' count ids...
@@ -13,10 +14,20 @@
 
 local call, prefix = redis.call, KEYS[1]
 local nonce, budget, want, first, score_name = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4] == '1', ARGV[5]
-local at = 6
+local most_returned, descending = tonumber(ARGV[6]), ARGV[7] == '1'
+local at = 8
 local CHUNK = 500 -- candidates at a time: what a command may take as arguments, and no long command by itself
 
 -- include clauses.lua
+
+-- By bytes, as Redis orders them: Lua's own comparison follows the locale of Redis.
+local function id_is_less(a, b)
+  for i = 1, math.min(#a, #b) do
+    local x, y = a:byte(i), b:byte(i)
+    if x ~= y then return x < y end
+  end
+  return #a < #b
+end
 
 ---- drivers: each returns a function that returns up to so many next candidates, how many it looked at, and whether
 ---- they were the last ----
@@ -33,7 +44,7 @@ local function rank_behind(key, reverse, from_score, from_id)
     local middle = math.floor((low + high) / 2)
     local id = call(reverse and 'ZREVRANGE' or 'ZRANGE', key, middle, middle)[1]
     local seen
-    if reverse then seen = id >= from_id else seen = id <= from_id end
+    if reverse then seen = not id_is_less(id, from_id) else seen = not id_is_less(from_id, id) end
     if seen then low = middle + 1 else high = middle end
   end
   return low
@@ -101,14 +112,39 @@ local check = next_checks()
 
 local matches, n_matches, looked_at = {}, 0, 0
 
+-- Of an unordered walk, only those that come first are worth returning.
+local best, best_scores = {}, {}
+
+local function is_before(score, id, other_score, other_id)
+  if score ~= other_score then return (score > other_score) == descending end
+  if descending then return id_is_less(other_id, id) end
+  return id_is_less(id, other_id)
+end
+
+local function offer(id, text)
+  local score, n = tonumber(text), #best
+  if n == most_returned and not is_before(score, id, best_scores[n], best[n]) then return end
+  for i = 1, n do
+    if best[i] == id then return end -- a set that is rehashed tells some members twice
+  end
+  local place = n < most_returned and n + 1 or n
+  while place > 1 and is_before(score, id, best_scores[place - 1], best[place - 1]) do
+    best[place], best_scores[place] = best[place - 1], best_scores[place - 1]
+    place = place - 1
+  end
+  best[place], best_scores[place] = id, score
+end
+
 local function add_matches(ids)
   local scores = #ids > 0 and score_name ~= '' and call('ZMSCORE', prefix .. score_name, unpack(ids))
   for i = 1, #ids do
-    if not scores or scores[i] then
+    if scores and most_returned > 0 then
+      if scores[i] then offer(ids[i], scores[i]) end
+    elseif not scores or scores[i] then
       n_matches = n_matches + 1
       matches[2 * n_matches - 1], matches[2 * n_matches] = ids[i], scores and scores[i] or ''
     end
-    if go_on_behind and n_matches == want then return ids[i] end
+    if go_on_behind and want > 0 and n_matches == want then return ids[i] end
   end
 end
 
@@ -125,5 +161,8 @@ repeat
   count = math.min(count * 2, most)
 until exhausted or last_wanted or looked_at >= budget
 if position_id ~= '' then go_on_behind(position_id) end
+for i = 1, #best do
+  matches[2 * i - 1], matches[2 * i] = best[i], string.format('%.0f', best_scores[i])
+end
 
 return { nonce, looked_at, (last_wanted or not exhausted) and '1' or '0', position, position_id, unpack(matches) }

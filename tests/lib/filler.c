@@ -28,13 +28,13 @@ static const char script[] =
     "  redis.call('ZADD', 'jobba:' .. state .. '_at', time, id) "
     "end";
 
-void fill(struct service *service, const char *prefix, const char *state, int count)
+void fill(struct service *service, const char *prefix, const char *state, int count, int age)
 {
     enum { AT_A_TIME = 5000 };
 
     for (int from = 0; from < count; from += AT_A_TIME) {
         int to = from + AT_A_TIME < count ? from + AT_A_TIME : count;
         expect_store(service, "(nil)", "EVAL %s 0 %s %s %d %d %d", script, prefix, state, from,
-                     to - 1, count - 1);
+                     to - 1, count - 1 + age);
     }
 }

@@ -5,7 +5,7 @@
 
 /*
  * Makes the statuses PREFIX0, PREFIX1, ... in this state, recorded a second apart, the last one
- * now; each with a job_name "filler", an argument "n" with a value out of ten, and a
+ * `age` seconds ago; each with a job_name "filler", an argument "n" with a value out of ten, and a
  * provider_job_id of its own.
  */
-void fill(struct service *service, const char *prefix, const char *state, int count);
+void fill(struct service *service, const char *prefix, const char *state, int count, int age);

@@ -114,7 +114,7 @@ static void every_match_is_a_line(void **state)
 {
     struct service *service = *state;
 
-    fill(service, "n", "failed", 3);
+    fill(service, "n", "failed", 3, 0);
     const struct answer *answer =
         expect_with(service, 200, NDJSON, "GET", "/statuses?state=failed&fields=id,state", NULL);
     assert_string_equal(answer->body, "{\"id\":\"n2\",\"state\":\"failed\"}\n"
@@ -137,7 +137,7 @@ static void line_breaks_of_others_are_none(void **state)
 {
     struct service *service = *state;
 
-    fill(service, "n", "failed", 1);
+    fill(service, "n", "failed", 1, 0);
     expect_store(service, "1", "HSET jobba:id:n0 data %s", "{\"a\":\r\n[1,\n2]}");
     assert_string_equal(
         expect_with(service, 200, NDJSON, "GET", "/statuses?fields=data", NULL)->body,
@@ -152,7 +152,7 @@ static void an_export_has_all_in_order_and_once(void **state)
     struct reader reader;
     int wanted = COUNT;
 
-    fill(service, "n", "failed", COUNT);
+    fill(service, "n", "failed", COUNT, 0);
     reader_open(&reader, service, "/statuses?fields=id", "1.0");
     while (reader_take(&reader, reader.len + 1))
         ;
@@ -172,7 +172,7 @@ static void a_slow_reader_sets_the_pace(void **state)
     struct reader reader;
     long before, stopped, lines = 0;
 
-    fill(service, "n", "failed", COUNT);
+    fill(service, "n", "failed", COUNT, 0);
     expect_with(service, 200, NDJSON, "GET", "/statuses?limit=1000", NULL); /* warm */
     store(service, "CONFIG RESETSTAT");
     before = resident_kib(&service->jobbad);
@@ -197,7 +197,7 @@ static void it_stops_when_the_reader_goes(void **state)
     struct service *service = *state;
     struct reader reader;
 
-    fill(service, "n", "failed", COUNT);
+    fill(service, "n", "failed", COUNT, 0);
     store(service, "CONFIG RESETSTAT");
     reader_open(&reader, service, "/statuses", "1.1");
     assert_true(reader_take(&reader, 1000));
@@ -214,7 +214,7 @@ static void a_lost_redis_cuts_the_export(void **state)
 
     (void)state;
     service_start(&service, NULL);
-    fill(&service, "n", "failed", 50000);
+    fill(&service, "n", "failed", 50000, 0);
     reader_open(&reader, &service, "/statuses", "1.1");
     assert_true(reader_take(&reader, 1000));
     process_kill(&service.redis, SIGKILL);
@@ -236,7 +236,7 @@ static void a_reader_that_stops_does_not_hold_up_the_end(void **state)
 
     (void)state;
     service_start(&service, flags);
-    fill(&service, "n", "failed", 50000);
+    fill(&service, "n", "failed", 50000, 0);
     reader_open(&reader, &service, "/statuses", "1.1");
     assert_true(reader_take(&reader, 1000));
     process_kill(&service.jobbad, SIGTERM);

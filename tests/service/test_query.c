@@ -370,8 +370,8 @@ static void the_newest_in_a_state(void **state)
     const json_t *explain;
 
     service_flush(service);
-    fill(service, "s", "succeeded", 40000);
-    fill(service, "f", "failed", 6000);
+    fill(service, "s", "succeeded", 40000, 0);
+    fill(service, "f", "failed", 6000, 0);
     /* Recorded first, failed last; failed once, and queued again. */
     expect_store(service, "0", "ZADD jobba:failed_at 9000000000000000 f0");
     expect(service, 200, "POST", "/statuses/f5999/queued", NULL);
