@@ -144,6 +144,14 @@ void api_handle(struct api_request *request);
 /* Frees what the request holds; the answer's body too, unless the server took it. */
 void api_finish(struct api_request *request);
 
+/* ---- for handlers ---- */
+
+/*
+ * Binds the request's Idempotency-Key, if it has one, to what is asked: the same request, and no
+ * other, may be repeated under it. `body`: without white space between tokens.
+ */
+void api_sign(struct api_request *request, struct text body);
+
 /* ---- for handlers: each answers once ---- */
 
 void api_answer_empty(struct api_request *request, unsigned status);
