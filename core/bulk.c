@@ -52,9 +52,13 @@ static void prepare_query(struct bulk *bulk, query_done_fn *done)
 
 /* ---- APPLY ---- */
 
+/* No more than `most`, also when more match by now than when they were counted. */
 static size_t apply_size(const struct bulk *bulk)
 {
-    size_t left = bulk->query.matches.n - bulk->at;
+    uint64_t left = bulk->query.matches.n - bulk->at, may = bulk->most - bulk->changed;
+
+    if (may < left)
+        left = may;
     return left < APPLY_AT_A_TIME ? left : APPLY_AT_A_TIME;
 }
 
@@ -101,11 +105,13 @@ static bool apply_replied(struct redis_call *call, unsigned index, const struct 
 
     (void)index;
     buf_add_u64(&nonce, bulk->nonce);
-    if (reply->type != REDIS_ARRAY || reply->n_items != 2 ||
-        reply->items[1].type != REDIS_INTEGER ||
-        !text_equal(reply->items[0].text, buf_text(&nonce)))
+    if (reply->type != REDIS_ARRAY || reply->n_items != 3 ||
+        reply->items[1].type != REDIS_INTEGER || reply->items[2].type != REDIS_INTEGER ||
+        !text_equal(reply->items[0].text, buf_text(&nonce)) || reply->items[2].integer < 1 ||
+        (size_t)reply->items[2].integer > apply_size(bulk))
         return false;
     bulk->changed += (uint64_t)reply->items[1].integer;
+    bulk->applied = (size_t)reply->items[2].integer;
     return true;
 }
 
@@ -115,9 +121,11 @@ static void apply_done(struct redis_call *call, enum err err)
 {
     struct bulk *bulk = container_of(call, struct bulk, call);
 
-    bulk->at += apply_size(bulk);
+    bulk->at += bulk->applied;
     if (err != ERR_NONE)
         bulk->done(bulk, err);
+    else if (bulk->changed == bulk->most)
+        bulk->done(bulk, ERR_NONE);
     else if (bulk->at < bulk->query.matches.n)
         go_on_or_end(bulk, apply(bulk));
     else
@@ -181,7 +189,7 @@ static void count_done(struct query *query, enum err err)
     bulk->matched = query->count;
     if (err == ERR_NONE && query->count > bulk->most)
         err = ERR_TOO_MANY;
-    if (err == ERR_NONE && !bulk->dry_run)
+    if (err == ERR_NONE && !bulk->dry_run && query->count > 0)
         go_on_or_end(bulk, walk(bulk));
     else
         bulk->done(bulk, err);

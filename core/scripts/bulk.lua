@@ -4,12 +4,24 @@
 -- KEYS[1]  the namespace's prefix (all keys begin with it)
 -- ARGV     nonce, the change ('delete' or 'kill'), count ids..., count names of states..., count names of times...,
 --          then checks
--- returns  {nonce, changed}: how many were deleted, or have a kill request now
+-- returns  {nonce, changed, done}: how many were deleted, or have a kill request now, of so many of the ids
 
 local call, prefix, at = redis.call, KEYS[1], 3
 
 -- include clauses.lua
 -- include remove.lua
+
+-- How many of the ids to deal with at a time. Each argument is an index and each attempt a key, of which a status may
+-- have a thousand.
+local function bearable(ids)
+  local EFFORT, ATTEMPT, effort = 64 * 1024, 64, 0 -- in bytes of arguments
+  for i = 1, #ids do
+    local key = prefix .. 'id:' .. ids[i]
+    effort = effort + call('HSTRLEN', key, 'job_args') + ATTEMPT * (tonumber(call('HGET', key, 'attempt') or 0) or 0)
+    if effort > EFFORT then return math.max(1, i - 1) end
+  end
+  return #ids
+end
 
 local function delete_all(ids, states, times)
   local present, stored = {}, {}
@@ -44,5 +56,7 @@ local function request_kill_of_all(ids)
 end
 
 local ids, states, times = next_list(), next_list(), next_list()
+local done = bearable(ids)
+for i = #ids, done + 1, -1 do ids[i] = nil end
 ids = next_checks()(ids)
-return { ARGV[1], ARGV[2] == 'delete' and delete_all(ids, states, times) or request_kill_of_all(ids) }
+return { ARGV[1], ARGV[2] == 'delete' and delete_all(ids, states, times) or request_kill_of_all(ids), done }
