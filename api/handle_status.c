@@ -26,18 +26,26 @@ static void answer_err(struct api_request *request, enum err err, const struct s
 {
     struct buf current = { 0 };
 
-    if (view)
+    if (view) {
         status_json_write(&current, view, STATUS_KEYS_ALL);
+        status_etag(view, request->answer.etag);
+    }
     api_set_problem(request, problem_of_err(err), NULL, (struct text){ 0 }, buf_text(&current));
     buf_finish(&current);
     request->answered(request);
 }
 
-static void answer_status(struct api_request *request, unsigned code,
-                          const struct status_view *view)
+static void write_status_line(struct api_request *request, const struct status_view *view)
 {
     status_json_write(&request->answer.body, view, request->keys);
     buf_add_char(&request->answer.body, '\n');
+}
+
+static void answer_status(struct api_request *request, unsigned code,
+                          const struct status_view *view)
+{
+    status_etag(view, request->answer.etag);
+    write_status_line(request, view);
     api_answer_json(request, code);
 }
 
@@ -45,6 +53,7 @@ static void write_done(struct status_op *op, enum err err, const struct status_v
 {
     struct api_request *request = request_of(op);
 
+    request->answer.replayed = op->replayed;
     if (err != ERR_NONE) {
         answer_err(request, err, view);
     } else if (request->minimal) {
@@ -79,8 +88,21 @@ static struct status_op *prepare(struct api_request *request, status_done_fn *do
     op->id = request->id;
     op->deadline_ms = request->deadline_ms;
     op->want_view = true;
+    op->guards = &request->guards;
     op->done = done;
     return op;
+}
+
+/* What a key is bound to: the same request, and no other, may be repeated under it. */
+static void sign(struct api_request *request)
+{
+    const struct text parts[] = {
+        text_of(http_method_name(request->method)), TEXT(" "), text_of(request->target), TEXT("\n"),
+        buf_text(&request->parsed.json.raw),
+    };
+
+    if (request->guards.key.at)
+        digest_of(parts, sizeof parts / sizeof *parts, request->guards.fingerprint);
 }
 
 static void write_status(struct api_request *request, enum status_mode mode, status_done_fn *done)
@@ -88,8 +110,8 @@ static void write_status(struct api_request *request, enum status_mode mode, sta
     struct status_op *op = prepare(request, done);
     enum err err;
 
-    op->want_view =
-        !request->minimal || mode == STATUS_CREATE; /* a 409 shows the status that is in the way */
+    op->want_view = !request->minimal;
+    sign(request);
     err = status_write(op, mode, &request->change);
     if (err != ERR_NONE)
         answer_err(request, err, NULL);
@@ -192,6 +214,7 @@ static void delete_done(struct status_op *op, enum err err, const struct status_
 {
     struct api_request *request = request_of(op);
 
+    request->answer.replayed = op->replayed;
     if (err != ERR_NONE)
         answer_err(request, err, view);
     else
@@ -200,10 +223,31 @@ static void delete_done(struct status_op *op, enum err err, const struct status_
 
 void handle_delete(struct api_request *request)
 {
-    enum err err = status_delete(prepare(request, delete_done), request->force);
+    enum err err;
+
+    sign(request);
+    err = status_delete(prepare(request, delete_done), request->force);
 
     if (err != ERR_NONE)
         answer_err(request, err, NULL);
+}
+
+static void answer_whole(struct api_request *request, const struct status_view *view)
+{
+    status_etag(view, request->answer.etag);
+    if (api_answer_unchanged(request))
+        return;
+    write_status_line(request, view);
+    api_answer_json(request, 200);
+}
+
+/* Some of its keys: with a version of their own, as the rest may change without them. */
+static void answer_part(struct api_request *request, const struct status_view *view)
+{
+    write_status_line(request, view);
+    api_set_etag_of_body(request);
+    if (!api_answer_unchanged(request))
+        api_answer_json(request, 200);
 }
 
 static void get_done(struct status_op *op, enum err err, const struct status_view *view)
@@ -212,8 +256,10 @@ static void get_done(struct status_op *op, enum err err, const struct status_vie
 
     if (err != ERR_NONE)
         answer_err(request, err, NULL);
+    else if (request->keys == STATUS_KEYS_ALL)
+        answer_whole(request, view);
     else
-        answer_status(request, 200, view);
+        answer_part(request, view);
 }
 
 static void read_status(struct api_request *request, uint32_t fields, status_done_fn *done)
@@ -238,6 +284,9 @@ static void get_data_done(struct status_op *op, enum err err, const struct statu
         return;
     }
     struct text data = view->field[FIELD_DATA];
+    status_etag(view, request->answer.etag);
+    if (api_answer_unchanged(request))
+        return;
     buf_add_text(&request->answer.body, data.at ? data : TEXT("null"));
     buf_add_char(&request->answer.body, '\n');
     api_answer_json(request, 200);
@@ -245,7 +294,7 @@ static void get_data_done(struct status_op *op, enum err err, const struct statu
 
 void handle_get_data(struct api_request *request)
 {
-    read_status(request, FIELD_BIT(FIELD_DATA), get_data_done);
+    read_status(request, FIELDS_ALL, get_data_done); /* all: the ETag is that of the status */
 }
 
 /* ---- attempts ---- */
@@ -280,7 +329,9 @@ static void attempts_done(struct status_attempts *attempts, enum err err)
         return;
     }
     buf_add_str(&request->answer.body, "]}\n");
-    api_answer_json(request, 200);
+    api_set_etag_of_body(request);
+    if (!api_answer_unchanged(request))
+        api_answer_json(request, 200);
 }
 
 void handle_attempts(struct api_request *request)
