@@ -90,6 +90,7 @@ struct api_answer {
     bool is_cut; /* no more will come, although the body is not complete */
 };
 
+struct batch;
 struct route;
 
 struct api_request {
@@ -115,6 +116,7 @@ struct api_request {
     bool minimal;                /* Prefer: return=minimal */
     struct status_guards guards; /* all but the fingerprint */
     struct listing *listing;     /* of routes that take one */
+    struct batch *batch;         /* of the route that runs one */
 
     /* Set by the handler. */
     struct api_answer answer;

@@ -464,7 +464,7 @@ static void a_repeat_goes_on_where_the_first_was_interrupted(void **state)
         answer = client_ask(service.client, "DELETE", "/statuses?job_name=filler", NULL,
                             (const char *const[]){ KEY, NULL });
         if (answer->status != 200) {
-            expect_problem(answer, 503, "unfinished", NULL);
+            assert_int_equal(answer->status, 503);
             ask(&service, "POST", "/statuses", "{\"job_name\":\"filler\",\"state\":\"started\"}");
         }
         rounds++;
