@@ -9,6 +9,7 @@
 
 #include "core/log.h"
 #include "core/mem.h"
+#include "core/walk_gate.h"
 
 #include <assert.h>
 #include <stdatomic.h>
@@ -25,6 +26,7 @@ struct worker {
     uv_timer_t timer; /* first: waiting for Redis; then: the drain's deadline */
     struct http *http;
     struct redis_pool *redis;
+    struct walk_gate gate;
     struct api api;
     atomic_bool was_ready;
     bool stopping;
@@ -143,9 +145,11 @@ struct worker *worker_start(const struct worker_options *options)
 
     worker->options = options;
     init_handles(worker);
+    walk_gate_init(&worker->gate);
     worker->redis = redis_pool_create(&worker->loop, &options->redis);
     worker->api = (struct api){
         .store = { .pool = worker->redis,
+                   .gate = &worker->gate,
                    .prefix = options->prefix,
                    .errors_max = options->errors_max,
                    .key_lifetime_ms = options->key_lifetime_ms },

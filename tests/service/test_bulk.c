@@ -294,7 +294,9 @@ static void what_is_restarted_meanwhile_stays(void **state)
 
 struct deleter {
     struct service *service;
-    int status; /* of the answer */
+    const char *query; /* NULL: state=failed */
+    int status;        /* of the answer */
+    double deleted;
     char type[64];
 };
 
@@ -302,11 +304,12 @@ static void *ask_to_delete(void *arg)
 {
     struct deleter *deleter = arg;
     struct client *client = client_create(deleter->service->url);
-    const struct answer *answer =
-        client_ask(client, "DELETE", "/statuses?state=failed", NULL, NULL);
+    const struct answer *answer = client_ask(
+        client, "DELETE", deleter->query ? deleter->query : "/statuses?state=failed", NULL, NULL);
     const char *type = answer_string(answer, "type");
 
     deleter->status = answer->status;
+    deleter->deleted = json_number_value(json_object_get(answer->json, "deleted"));
     snprintf(deleter->type, sizeof deleter->type, "%s", type ? type : "");
     client_destroy(client);
     return NULL;
@@ -315,6 +318,22 @@ static void *ask_to_delete(void *arg)
 static bool deleting_has_begun(struct service *service)
 {
     return atoi(store(service, "SCARD jobba:failed")) < 19000;
+}
+
+static void max_holds_although_more_come(void **state)
+{
+    struct service *service = *state;
+    struct deleter deleter = { .service = service, .query = "/statuses?state=failed&max=20000" };
+    pthread_t thread;
+
+    fill(service, "k", "failed", 20000, 0);
+    pthread_create(&thread, NULL, ask_to_delete, &deleter);
+    assert_until(deleting_has_begun(service));
+    fill(service, "more", "failed", 10000, 0);
+    pthread_join(thread, NULL);
+    assert_int_equal(deleter.status, 200);
+    assert_int_equal((int)deleter.deleted, 20000);
+    assert_int_equal(statuses_left(service), 10000);
 }
 
 static void a_killed_service_leaves_each_status_whole(void **state)
@@ -493,6 +512,7 @@ int main(void)
         FRESH(max_refuses_to_touch_more),
         FRESH(bad_bulk_requests_change_nothing),
         FRESH(what_is_restarted_meanwhile_stays),
+        FRESH(max_holds_although_more_come),
         cmocka_unit_test(a_killed_service_leaves_each_status_whole),
         cmocka_unit_test(a_lost_redis_is_told),
         cmocka_unit_test(too_little_time_is_told_and_can_be_gone_on_with),
