@@ -13,6 +13,7 @@
 #include "api/listing.h"
 #include "api/problem.h"
 #include "core/buf.h"
+#include "core/gate.h"
 #include "core/health.h"
 #include "core/status.h"
 #include "core/status_attempts.h"
@@ -58,6 +59,8 @@ const char *http_header_name(enum http_header header); /* lower case */
 /* What all requests of a worker share. Immutable. */
 struct api {
     struct status_store store;
+    struct gate *batches;               /* those that are at work */
+    unsigned batch_slots;               /* operations of one at a time */
     bool loopback;                      /* listening on a loopback address: check Host */
     const char *const *allowed_hosts;   /* NULL-terminated */
     const char *const *allowed_origins; /* NULL-terminated */
