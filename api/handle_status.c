@@ -93,25 +93,13 @@ static struct status_op *prepare(struct api_request *request, status_done_fn *do
     return op;
 }
 
-/* What a key is bound to: the same request, and no other, may be repeated under it. */
-static void sign(struct api_request *request)
-{
-    const struct text parts[] = {
-        text_of(http_method_name(request->method)), TEXT(" "), text_of(request->target), TEXT("\n"),
-        buf_text(&request->parsed.json.raw),
-    };
-
-    if (request->guards.key.at)
-        digest_of(parts, sizeof parts / sizeof *parts, request->guards.fingerprint);
-}
-
 static void write_status(struct api_request *request, enum status_mode mode, status_done_fn *done)
 {
     struct status_op *op = prepare(request, done);
     enum err err;
 
     op->want_view = !request->minimal;
-    sign(request);
+    api_sign(request, buf_text(&request->parsed.json.raw));
     err = status_write(op, mode, &request->change);
     if (err != ERR_NONE)
         answer_err(request, err, NULL);
@@ -225,7 +213,7 @@ void handle_delete(struct api_request *request)
 {
     enum err err;
 
-    sign(request);
+    api_sign(request, TEXT(""));
     err = status_delete(prepare(request, delete_done), request->force);
 
     if (err != ERR_NONE)

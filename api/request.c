@@ -1,5 +1,6 @@
 #include "api/request.h"
 
+#include "api/batch.h"
 #include "api/headers.h"
 
 #include <assert.h>
@@ -74,6 +75,21 @@ void api_finish(struct api_request *request)
     buf_finish(&request->answer.body);
     buf_finish(&request->answer.link);
     listing_destroy(request->listing);
+    batch_destroy(request->batch);
+}
+
+void api_sign(struct api_request *request, struct text body)
+{
+    const struct text parts[] = {
+        text_of(http_method_name(request->method)),
+        TEXT(" "),
+        text_of(request->target),
+        TEXT("\n"),
+        body,
+    };
+
+    if (request->guards.key.at)
+        digest_of(parts, sizeof parts / sizeof *parts, request->guards.fingerprint);
 }
 
 /* A second answer is our bug, and must not reach the client as a mix of both. */

@@ -3,16 +3,18 @@
 --   key, fingerprint of the request, lifetime of the key in ms, attempt, states (queued,started), ETags ("a", "b" or
 --   *), names of all fields in their order (id,state,...); '' asks for nothing.
 
+-- include record.lua
+
 local last = #ARGV - ARGV[4] -- of the other arguments
 local client_key, fingerprint, key_ms, wanted_attempt, wanted_states, wanted_etags, all_fields = unpack(ARGV, last + 1)
 local guarded = client_key ~= nil
-local record_key = guarded and client_key ~= '' and prefix:sub(1, -2) .. '~key:' .. client_key
+local record_key = guarded and client_key ~= '' and record_key_of(client_key)
 
 -- The answer to what has been done under this key before; nil: nothing has.
 local function replay()
-  local record = record_key and call('GET', record_key)
-  if not record then return nil end
-  local first, outcome, of = record:match('^(%x+) (%S+) ?(%S*)$')
+  if not record_key then return nil end
+  local first, outcome, of = record_at(record_key)
+  if not first then return nil end
   if first ~= fingerprint then return { nonce, 'key-reused' } end
   if of == '' or of == id then return { nonce, 'replayed', outcome } end
   return { nonce, 'replayed', outcome, of, call('HGETALL', prefix .. 'id:' .. of) }
@@ -24,9 +26,7 @@ local function refused(why) return { nonce, why, call('HGETALL', key) } end
 -- The change is made, or nothing was to change: with the same step its key is used up. `of`: whose change it was, if
 -- the request does not tell.
 local function done(outcome, of)
-  if record_key then
-    call('SET', record_key, fingerprint .. ' ' .. outcome .. (of and ' ' .. of or ''), 'PX', key_ms)
-  end
+  if record_key then record_write(record_key, fingerprint, outcome, of or '', key_ms) end
   return { nonce, outcome }
 end
 
