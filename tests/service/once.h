@@ -79,7 +79,7 @@ void own_check(struct own *own, struct client *client, struct faults *faults);
 struct shared;
 
 /* `n` statuses, made with `client`; room for so many operations. */
-struct shared *shared_create(unsigned n, unsigned operations_max, struct client *client);
+struct shared *shared_create(unsigned n, unsigned operations_max, struct retry_client *client);
 void shared_destroy(struct shared *shared);
 
 /* One operation on one of them. */

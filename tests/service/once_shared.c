@@ -49,7 +49,7 @@ struct shared {
     struct one ones[];
 };
 
-struct shared *shared_create(unsigned n, unsigned operations_max, struct client *client)
+struct shared *shared_create(unsigned n, unsigned operations_max, struct retry_client *client)
 {
     struct shared *shared = calloc(1, sizeof *shared + n * sizeof shared->ones[0]);
     char body[64];
@@ -62,7 +62,8 @@ struct shared *shared_create(unsigned n, unsigned operations_max, struct client 
         struct one *one = &shared->ones[i];
         snprintf(one->id, sizeof one->id, "shared%u", i);
         snprintf(body, sizeof body, "{\"id\":\"%s\",\"state\":\"queued\",\"data\":0}", one->id);
-        client_ask(client, "POST", "/statuses", body, NULL);
+        if (retry_ask(client, "POST", "/statuses", body, NULL).answer->status != 201)
+            abort();
         one->rev_acked = 1;
     }
     return shared;

@@ -212,7 +212,9 @@ static void work_in_all_threads(struct rig *rig)
 {
     unsigned n = rig->plan->threads;
 
-    rig->shared = shared_create(SHARED, n * rig->plan->operations, rig->service.client);
+    struct retry_client *client = retry_client_create(rig->service.url, rig->seed);
+    rig->shared = shared_create(SHARED, n * rig->plan->operations, client);
+    retry_client_destroy(client);
     rig->end_ms = now_ms() + 1000 * rig->plan->seconds / (is_sanitized() ? 2 : 1);
     atomic_store(&rig->working, n);
     for (unsigned i = 0; i < n; i++)
