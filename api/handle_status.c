@@ -1,5 +1,6 @@
 /* The operations on one status (api.md "One status"). */
 #include "api/handlers.h"
+#include "api/headers.h"
 #include "api/request.h"
 #include "api/status_json.h"
 
@@ -212,6 +213,25 @@ void handle_delete(struct api_request *request)
         answer_err(request, err, NULL);
 }
 
+/* From memory, if it is there and the client does not mind. */
+static struct near_entry *find_near(const struct api_request *request)
+{
+    struct near_cache *cache = request->api->store.cache;
+
+    if (!cache || cache_control_has_no_cache(request->header[HTTP_HEADER_CACHE_CONTROL]))
+        return NULL;
+    return near_cache_find(cache, request->id);
+}
+
+static void answer_near(struct api_request *request, struct near_entry *entry)
+{
+    if (!*entry->etag)
+        status_etag(&entry->view, entry->etag);
+    memcpy(request->answer.etag, entry->etag, sizeof entry->etag);
+    if (!api_answer_unchanged(request))
+        api_answer_kept(request, entry);
+}
+
 static void answer_whole(struct api_request *request, const struct status_view *view)
 {
     status_etag(view, request->answer.etag);
@@ -252,18 +272,20 @@ static void read_status(struct api_request *request, uint32_t fields, status_don
 
 void handle_get(struct api_request *request)
 {
-    read_status(request, status_keys_fields(request->keys), get_done);
+    struct near_entry *entry = find_near(request);
+
+    if (!entry)
+        read_status(request, status_keys_fields(request->keys), get_done);
+    else if (request->keys == STATUS_KEYS_ALL)
+        answer_near(request, entry);
+    else
+        answer_part(request, &entry->view);
 }
 
-static void get_data_done(struct status_op *op, enum err err, const struct status_view *view)
+static void answer_data(struct api_request *request, const struct status_view *view)
 {
-    struct api_request *request = request_of(op);
-
-    if (err != ERR_NONE) {
-        answer_err(request, err, NULL);
-        return;
-    }
     struct text data = view->field[FIELD_DATA];
+
     status_etag(view, request->answer.etag);
     if (api_answer_unchanged(request))
         return;
@@ -272,9 +294,24 @@ static void get_data_done(struct status_op *op, enum err err, const struct statu
     api_answer_json(request, 200);
 }
 
+static void get_data_done(struct status_op *op, enum err err, const struct status_view *view)
+{
+    struct api_request *request = request_of(op);
+
+    if (err == ERR_NONE)
+        answer_data(request, view);
+    else
+        answer_err(request, err, NULL);
+}
+
 void handle_get_data(struct api_request *request)
 {
-    read_status(request, FIELDS_ALL, get_data_done); /* all: the ETag is that of the status */
+    struct near_entry *entry = find_near(request);
+
+    if (entry)
+        answer_data(request, &entry->view);
+    else
+        read_status(request, FIELDS_ALL, get_data_done); /* all: the ETag is that of the status */
 }
 
 /* ---- attempts ---- */

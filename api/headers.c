@@ -128,6 +128,16 @@ bool prefer_is_minimal(struct text prefer)
     return false;
 }
 
+bool cache_control_has_no_cache(struct text cache_control)
+{
+    struct text directive;
+
+    while (next_part(&cache_control, ',', &directive))
+        if (same(directive, "no-cache"))
+            return true;
+    return false;
+}
+
 /* Without the mark of a weak one. */
 static struct text opaque_tag(struct text etag)
 {

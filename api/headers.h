@@ -21,6 +21,9 @@ bool content_type_is_json(struct text content_type);
 /* Whether Prefer has return=minimal. */
 bool prefer_is_minimal(struct text prefer);
 
+/* Whether Cache-Control has no-cache. */
+bool cache_control_has_no_cache(struct text cache_control);
+
 /*
  * Whether If-None-Match names this ETag, or any ("*"): the weak comparison, which does not look at a
  * W/ (RFC 9110, 13.1.2).

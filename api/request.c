@@ -1,6 +1,7 @@
 #include "api/request.h"
 
 #include "api/headers.h"
+#include "api/status_json.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -119,6 +120,18 @@ void api_answer_text(struct api_request *request, const char *content_type)
     set_status(request, 200);
     request->answer.content_type = content_type;
     request->answered(request);
+}
+
+void api_answer_kept(struct api_request *request, struct near_entry *entry)
+{
+    request->answer.kept = entry;
+    api_answer_json(request, 200);
+}
+
+void api_write_kept(struct api_request *request)
+{
+    status_json_write(&request->answer.body, &request->answer.kept->view, STATUS_KEYS_ALL);
+    buf_add_char(&request->answer.body, '\n');
 }
 
 void api_answer_parts(struct api_request *request, const char *content_type,

@@ -75,6 +75,7 @@ struct api_answer {
     const char *content_type;                           /* NULL: no body */
     struct buf body;                                    /* the server takes the memory */
     struct text static_body;                            /* instead of `body` */
+    struct near_entry *kept; /* instead of `body`, until the next turn: api_write_kept() */
     unsigned retry_after_s;                             /* 0: none */
     bool preference_applied;                            /* return=minimal */
     char location[sizeof "/statuses/" + STATUS_ID_MAX]; /* "": none */
@@ -153,6 +154,9 @@ void api_set_etag_of_body(struct api_request *request);
 /* Answers 304 if the client has what the answer's ETag names; false: it has not, nothing is answered.
  */
 bool api_answer_unchanged(struct api_request *request);
+/* 200 with a status of the near cache, all its keys. The server sends it before anything else can
+ * happen to the cache. */
+void api_answer_kept(struct api_request *request, struct near_entry *entry);
 /* 200, with a body of any length in parts: the first is in request->answer.body. */
 void api_answer_parts(struct api_request *request, const char *content_type,
                       void (*more)(struct api_request *request));
@@ -167,6 +171,11 @@ void api_answer_problem(struct api_request *request, enum problem problem, const
 /* With an element of `errors` that names the culprit. */
 void api_answer_culprit(struct api_request *request, enum problem problem, const char *field,
                         const char *detail);
+
+/* ---- for the server ---- */
+
+/* Writes what answer.kept stands for into answer.body. */
+void api_write_kept(struct api_request *request);
 
 /* ---- for the server's own guard, before or instead of api_begin() ---- */
 

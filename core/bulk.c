@@ -1,5 +1,6 @@
 #include "core/bulk.h"
 
+#include "core/near_cache.h"
 #include "core/redis_pool.h"
 #include "core/script_args.h"
 
@@ -109,12 +110,20 @@ static bool apply_replied(struct redis_call *call, unsigned index, const struct 
     return true;
 }
 
+/* Whatever has become of them: they may have been applied. */
+static void note_writes(const struct bulk *bulk)
+{
+    for (size_t i = 0; bulk->store->cache && i < apply_size(bulk); i++)
+        near_cache_wrote(bulk->store->cache, matches_id(&bulk->query.matches, bulk->at + i));
+}
+
 static enum err apply(struct bulk *bulk);
 
 static void apply_done(struct redis_call *call, enum err err)
 {
     struct bulk *bulk = container_of(call, struct bulk, call);
 
+    note_writes(bulk);
     bulk->at += apply_size(bulk);
     if (err != ERR_NONE)
         bulk->done(bulk, err);

@@ -8,6 +8,7 @@
 enum {
     FIRST_BUCKETS = 1024,
     CHANGES = 1 << 14,
+    MADE_OVERHEAD = 1024, /* bytes of what is made, besides those that it holds */
     LARGEST_SHARE = 8, /* of an entry: so much of the cache, at most */
 };
 
@@ -130,8 +131,9 @@ void near_cache_keep(struct near_cache *cache, struct near_entry *entry, void *m
 {
     assert(!entry->made);
     entry->made = made;
-    entry->bytes += bytes;
-    cache->stats.bytes += bytes;
+    entry->made_bytes = bytes;
+    entry->bytes += bytes + MADE_OVERHEAD;
+    cache->stats.bytes += bytes + MADE_OVERHEAD;
     make_room(cache, entry);
 }
 

@@ -10,6 +10,7 @@
 #pragma once
 
 #include "core/list.h"
+#include "core/status_etag.h"
 #include "core/status_view.h"
 #include "core/write_marks.h"
 
@@ -23,7 +24,9 @@ struct near_cache;
 struct near_entry {
     struct text id;
     struct status_view view;
+    char etag[STATUS_ETAG_LEN + 1]; /* "": not computed yet */
     void *made; /* what the caller has made of it, near_cache_keep(); NULL: nothing */
+    size_t made_bytes;
 
     /* Private. */
     struct list link;
@@ -57,7 +60,7 @@ void near_cache_destroy(struct near_cache *cache);
 /* NULL: not there, or not known to be still true. */
 struct near_entry *near_cache_find(struct near_cache *cache, struct text id);
 
-/* Keeps `made` with the entry until it goes; `bytes` is about what it takes. */
+/* Keeps `made`, which holds so many bytes, with the entry until it goes. */
 void near_cache_keep(struct near_cache *cache, struct near_entry *entry, void *made, size_t bytes);
 
 /* Before a status is asked for, and with the answer, all fields of it. */

@@ -12,6 +12,7 @@
 #pragma once
 
 #include "core/err.h"
+#include "core/near_cache.h"
 #include "core/redis_call.h"
 #include "core/state.h"
 #include "core/status_store.h"
@@ -71,6 +72,7 @@ struct status_op {
     bool force;
     uint32_t fields;
     struct status_view view;
+    struct near_ticket ticket;
     bool found;
 };
 

@@ -5,10 +5,12 @@
 
 #include <stddef.h>
 
+struct near_cache;
 struct redis_pool;
 
 struct status_store {
     struct redis_pool *pool;
+    struct near_cache *cache; /* of what is read whole; NULL: none */
     struct text prefix; /* of all keys: the namespace and ':' */
     size_t errors_max;  /* most bytes that the JSON array of a status' errors may take */
 };

@@ -48,6 +48,8 @@ struct config {
     uint64_t redis_timeout;
     uint64_t errors_limit;
 
+    uint64_t near_cache_mb;
+
     char *data_dir;
     char *redis_server;
 

@@ -62,6 +62,13 @@ const struct setting settings[] = {
     { AT(errors_limit), .type = CONFIG_SIZE, .fallback = "1MiB", .least = KIB,
       .most = 16 * KIB * KIB, .doc = "most that the list of errors of a status may take" },
 
+    { .group = "Watching",
+      AT(near_cache_mb),
+      .type = CONFIG_INT,
+      .fallback = "64",
+      .most = 65536,
+      .doc = "MiB of recently read statuses that all threads together keep in memory; 0: none" },
+
     { .group = "Private Redis (when `redis` is empty)",
       AT(data_dir),
       .type = CONFIG_STRING,

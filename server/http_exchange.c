@@ -135,6 +135,8 @@ static struct MHD_Response *make_response(struct http_exchange *exchange)
                                                (void *)(uintptr_t)answer->static_body.at,
                                                MHD_RESPMEM_PERSISTENT);
     }
+    if (answer->kept)
+        api_write_kept(&exchange->request);
     char *body = buf_take(&answer->body, &len);
     exchange->answer_bytes = len;
     return MHD_create_response_from_buffer(len, body,
@@ -187,14 +189,20 @@ struct MHD_Response *http_exchange_make_done(void)
     return response;
 }
 
+/* Whether the answer says what is for this request alone. */
+static bool has_own_headers(const struct http_exchange *exchange)
+{
+    return http_guard_request_id(&exchange->guard).at || exchange->close ||
+           exchange->http->draining;
+}
+
 /* Whether http->done says all that there is to say. */
 static bool is_done(const struct http_exchange *exchange)
 {
     const struct api_answer *answer = &exchange->request.answer;
 
     return answer->status == MHD_HTTP_NO_CONTENT && answer->preference_applied &&
-           !*answer->location && !http_guard_request_id(&exchange->guard).at && !exchange->close &&
-           !exchange->http->draining;
+           !*answer->location && !has_own_headers(exchange);
 }
 
 static struct MHD_Response *new_response(struct http_exchange *exchange)
@@ -206,17 +214,44 @@ static struct MHD_Response *new_response(struct http_exchange *exchange)
     return response;
 }
 
+/* Of a status in the near cache: its response is made once, and goes when the status changes. */
+static struct MHD_Response *kept_response(struct http_exchange *exchange)
+{
+    struct near_entry *entry = exchange->request.answer.kept;
+
+    if (!entry || has_own_headers(exchange))
+        return NULL;
+    if (!entry->made) {
+        struct MHD_Response *response = new_response(exchange);
+        near_cache_keep(exchange->request.api->store.cache, entry, response,
+                        exchange->answer_bytes);
+    }
+    exchange->answer_bytes = entry->made_bytes;
+    return entry->made;
+}
+
+void http_exchange_unmake(void *response)
+{
+    MHD_destroy_response(response); /* those who are being sent it have a share in it */
+}
+
+/* One that others are sent too; NULL: there is none for this answer. */
+static struct MHD_Response *shared_response(struct http_exchange *exchange)
+{
+    return is_done(exchange) ? exchange->http->done : kept_response(exchange);
+}
+
 static enum MHD_Result send_answer(struct http_exchange *exchange)
 {
-    bool done = is_done(exchange);
-    struct MHD_Response *response = done ? exchange->http->done : new_response(exchange);
+    struct MHD_Response *shared = shared_response(exchange);
+    struct MHD_Response *response = shared ? shared : new_response(exchange);
     enum MHD_Result result;
 
     exchange->state = EXCHANGE_SENDING;
     http_conn_enter(&exchange->connection->conn, HTTP_PHASE_REPLY, uv_now(exchange->http->loop));
     exchange->connection->conn.bytes = exchange->answer_bytes + exchange->request.answer.body.len;
     result = MHD_queue_response(exchange->mhd, exchange->request.answer.status, response);
-    if (!done)
+    if (!shared)
         MHD_destroy_response(response);
     return result;
 }

@@ -1,14 +1,18 @@
 /*
+ * Redis' messages about changes are taken before HTTP runs, in each turn.
+ *
  *   RUNNING --worker_drain()--> DRAINING --no connection left, or drain_ms--> CUTTING --no request
  * left--> STOPPED
  *
- * While CUTTING, the Redis pool is closed first: that ends every call, so every request gets its
+ * While CUTTING, Redis is closed first: that ends every call, so every request gets its
  * answer and none is suspended when the HTTP library stops (which would abort the process).
  */
 #include "server/worker.h"
 
 #include "core/log.h"
 #include "core/mem.h"
+#include "core/near_cache.h"
+#include "core/tracking.h"
 
 #include <assert.h>
 #include <stdatomic.h>
@@ -25,10 +29,63 @@ struct worker {
     uv_timer_t timer; /* first: waiting for Redis; then: the drain's deadline */
     struct http *http;
     struct redis_pool *redis;
+    struct tracking *tracking;
+    struct near_cache *cache; /* NULL: none is wanted */
     struct api api;
     atomic_bool was_ready;
     bool stopping;
 };
+
+/* ---- changes that Redis tells of ---- */
+
+static void tracking_readied(void *arg)
+{
+    struct worker *worker = arg;
+
+    if (worker->cache)
+        near_cache_open(worker->cache);
+}
+
+static void tracking_gone(void *arg)
+{
+    struct worker *worker = arg;
+
+    if (worker->cache)
+        near_cache_close(worker->cache);
+}
+
+static void status_changed(void *arg, struct text id)
+{
+    struct worker *worker = arg;
+
+    if (worker->cache)
+        near_cache_changed(worker->cache, id);
+}
+
+static void all_changed(void *arg)
+{
+    struct worker *worker = arg;
+
+    if (worker->cache)
+        near_cache_all_changed(worker->cache);
+}
+
+static const struct tracking_events tracking_events = {
+    .ready = tracking_readied,
+    .lost = tracking_gone,
+    .changed = status_changed,
+    .all_changed = all_changed,
+};
+
+static bool catch_up(void *arg)
+{
+    struct worker *worker = arg;
+
+    tracking_drain(worker->tracking);
+    return tracking_is_current(worker->tracking);
+}
+
+/* ---- turns ---- */
 
 /* Before the loop sleeps: HTTP first, as it queues commands; then all of them leave in one write.
  */
@@ -36,6 +93,8 @@ static void turn_ended(uv_prepare_t *turn)
 {
     struct worker *worker = turn->data;
 
+    if (worker->tracking)
+        tracking_drain(worker->tracking);
     if (worker->http)
         http_run(worker->http);
     if (worker->redis)
@@ -69,11 +128,14 @@ static void stop_http(uv_timer_t *timer)
     http_destroy(worker->http);
     worker->http = NULL;
     redis_pool_destroy(worker->redis); /* not before: until now requests may have come to it */
+    tracking_destroy(worker->tracking);
+    near_cache_destroy(worker->cache);
     worker->redis = NULL;
+    worker->tracking = NULL;
     uv_walk(&worker->loop, close_handle, NULL); /* what is left is our own */
 }
 
-static void redis_closed(void *arg)
+static void tracking_closed(void *arg)
 {
     struct worker *worker = arg;
 
@@ -82,6 +144,13 @@ static void redis_closed(void *arg)
         uv_timer_start(&worker->timer, stop_http, LAST_ANSWERS_MS, 0);
     else
         uv_timer_start(&worker->timer, stop_http, 0, 0);
+}
+
+static void redis_closed(void *arg)
+{
+    struct worker *worker = arg;
+
+    tracking_close(worker->tracking, tracking_closed, worker);
 }
 
 static void cut(struct worker *worker)
@@ -144,8 +213,14 @@ struct worker *worker_start(const struct worker_options *options)
     worker->options = options;
     init_handles(worker);
     worker->redis = redis_pool_create(&worker->loop, &options->redis);
+    worker->tracking = tracking_create(&worker->loop, &options->redis, options->prefix,
+                                       &tracking_events, worker);
+    if (options->near_cache_bytes)
+        worker->cache = near_cache_create(options->near_cache_bytes, options->marks, http_unmake,
+                                          catch_up, worker);
     worker->api = (struct api){
         .store = { .pool = worker->redis,
+                   .cache = worker->cache,
                    .prefix = options->prefix,
                    .errors_max = options->errors_max },
         .loopback = options->loopback,

@@ -1,6 +1,6 @@
 /*
  * A worker: a thread with a loop, an HTTP daemon and Redis connections of its own. Workers share
- * nothing but the listening socket and the immutable options.
+ * nothing but the listening socket, the immutable options and the marks of writes.
  */
 #pragma once
 
@@ -20,6 +20,8 @@ struct worker_options {
     const char *const *allowed_hosts;   /* NULL-terminated */
     const char *const *allowed_origins; /* NULL-terminated */
     uint64_t drain_ms;
+    size_t near_cache_bytes;   /* of this worker; 0: none */
+    struct write_marks *marks; /* the one thing that workers share and change */
 };
 
 struct worker;
