@@ -246,6 +246,9 @@ static long read_number(struct raw **raw, const struct service *service, unsigne
         }
         return -1;
     }
+    snprintf(request, sizeof request, "{\"id\":\"w%u\"", status);
+    if (strncmp((*raw)->body, request, strlen(request)) != 0)
+        fail_msg("asked for w%u, got %s", status, (*raw)->body);
     data = strstr((*raw)->body, "\"data\":");
     atomic_fetch_add(&reads, 1);
     return data ? atol(data + strlen("\"data\":")) : -1;
