@@ -78,6 +78,7 @@ struct api_answer {
     struct near_entry *kept; /* instead of `body`, until the next turn: api_write_kept() */
     unsigned retry_after_s;                             /* 0: none */
     bool preference_applied;                            /* return=minimal */
+    bool replayed;                                      /* the change had been made before */
     char location[sizeof "/statuses/" + STATUS_ID_MAX]; /* "": none */
     char allow[64];                                     /* "": none */
     struct buf link;                                    /* empty: none */
@@ -107,13 +108,14 @@ struct api_request {
 
     /* Set by the router. */
     const struct route *route;
-    struct text id;          /* path parameter: valid id, or "id:n" where the route takes it */
-    enum state state;        /* path parameter */
-    uint32_t keys;           /* query parameter `fields` */
-    bool force;              /* query parameter */
-    enum api_format format;  /* by Accept */
-    bool minimal;            /* Prefer: return=minimal */
-    struct listing *listing; /* of routes that take one */
+    struct text id;              /* path parameter: valid id, or "id:n" where the route takes it */
+    enum state state;            /* path parameter */
+    uint32_t keys;               /* query parameter `fields` */
+    bool force;                  /* query parameter */
+    enum api_format format;      /* by Accept */
+    bool minimal;                /* Prefer: return=minimal */
+    struct status_guards guards; /* all but the fingerprint */
+    struct listing *listing;     /* of routes that take one */
 
     /* Set by the handler. */
     struct api_answer answer;
@@ -143,15 +145,24 @@ void api_handle(struct api_request *request);
 /* Frees what the request holds; the answer's body too, unless the server took it. */
 void api_finish(struct api_request *request);
 
+/* ---- for handlers ---- */
+
+/*
+ * Binds the request's Idempotency-Key, if it has one, to what is asked: the same request, and no
+ * other, may be repeated under it. `body`: without white space between tokens.
+ */
+void api_sign(struct api_request *request, struct text body);
+
 /* ---- for handlers: each answers once ---- */
 
 void api_answer_empty(struct api_request *request, unsigned status);
 /* 200 or another success with the JSON in request->answer.body. */
 void api_answer_json(struct api_request *request, unsigned status);
-/* The ETag of what is in request->answer.body: a weak one, as it names no status that a change could
- * ask for with If-Match. */
+/* The ETag of what is in request->answer.body: a weak one, as it names no status that a change
+ * could ask for with If-Match. */
 void api_set_etag_of_body(struct api_request *request);
-/* Answers 304 if the client has what the answer's ETag names; false: it has not, nothing is answered.
+/* Answers 304 if the client has what the answer's ETag names; false: it has not, nothing is
+ * answered.
  */
 bool api_answer_unchanged(struct api_request *request);
 /* 200 with a status of the near cache, all its keys. The server sends it before anything else can

@@ -47,6 +47,7 @@ struct config {
     uint64_t redis_connect_timeout;
     uint64_t redis_timeout;
     uint64_t errors_limit;
+    uint64_t idempotency_ttl;
 
     uint64_t near_cache_mb;
 

@@ -162,6 +162,8 @@ static void add_headers(struct MHD_Response *response, struct http_exchange *exc
     add_header(response, "ETag", answer->etag);
     if (answer->link.len)
         add_header(response, "Link", buf_cstr(&exchange->request.answer.link));
+    if (answer->replayed)
+        add_header(response, "Idempotency-Replayed", "true");
     if (answer->preference_applied)
         add_header(response, PREFERENCE_APPLIED, RETURN_MINIMAL);
     if (answer->retry_after_s) {
@@ -202,7 +204,7 @@ static bool is_done(const struct http_exchange *exchange)
     const struct api_answer *answer = &exchange->request.answer;
 
     return answer->status == MHD_HTTP_NO_CONTENT && answer->preference_applied &&
-           !*answer->location && !has_own_headers(exchange);
+           !answer->replayed && !*answer->location && !has_own_headers(exchange);
 }
 
 static struct MHD_Response *new_response(struct http_exchange *exchange)
