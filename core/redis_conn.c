@@ -165,13 +165,20 @@ static void read_done(uv_stream_t *stream, ssize_t n, const uv_buf_t *bytes)
     redis_conn_read(conn, bytes->base, (size_t)n);
 }
 
+int redis_conn_fd(const struct redis_conn *conn)
+{
+    uv_os_fd_t fd;
+
+    return redis_conn_is_open(conn) && uv_fileno(&conn->uv.handle, &fd) == 0 ? fd : -1;
+}
+
 /* libuv is not told: it finds nothing to read, which it takes as it is. */
 void redis_conn_drain(struct redis_conn *conn)
 {
-    uv_os_fd_t fd;
     ssize_t n;
+    int fd;
 
-    while (redis_conn_is_open(conn) && uv_fileno(&conn->uv.handle, &fd) == 0) {
+    while ((fd = redis_conn_fd(conn)) >= 0) {
         n = recv(fd, conn->read_buffer, conn->read_buffer_size, MSG_DONTWAIT);
         if (n > 0)
             redis_conn_read(conn, conn->read_buffer, (size_t)n);

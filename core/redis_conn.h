@@ -130,6 +130,9 @@ bool redis_conn_has_room(const struct redis_conn *conn);
 void redis_conn_submit(struct redis_conn *conn, struct redis_call *call);
 void redis_conn_flush(struct redis_conn *conn);
 
+/* Its descriptor; -1 while it is not open. */
+int redis_conn_fd(const struct redis_conn *conn);
+
 /*
  * Takes what has arrived by now, without waiting for the loop to say so. Everything that the owner
  * hears from the connection may come from inside.

@@ -6,6 +6,7 @@
 #include "core/redis_conn.h"
 
 #include <assert.h>
+#include <poll.h>
 #include <stdlib.h>
 
 enum {
@@ -313,9 +314,18 @@ static void ticked(uv_timer_t *timer)
     set_tick(tracking, busy);
 }
 
+/* Both: when the tracker is gone, Redis says nothing more to the subscriber. */
 void tracking_drain(struct tracking *tracking)
 {
-    redis_conn_drain(&tracking->conns[SUBSCRIBER]);
+    struct pollfd fds[CONN_COUNT];
+
+    for (unsigned i = 0; i < CONN_COUNT; i++)
+        fds[i] = (struct pollfd){ .fd = redis_conn_fd(&tracking->conns[i]), .events = POLLIN };
+    if (poll(fds, CONN_COUNT, 0) <= 0)
+        return;
+    for (unsigned i = 0; i < CONN_COUNT; i++)
+        if (fds[i].revents)
+            redis_conn_drain(&tracking->conns[i]);
 }
 
 bool tracking_is_ready(const struct tracking *tracking)
