@@ -1,4 +1,5 @@
 /* The operations on one status (api.md "One status"). */
+#include "api/handle_wait.h"
 #include "api/handlers.h"
 #include "api/headers.h"
 #include "api/request.h"
@@ -240,11 +241,22 @@ static void answer_near(struct api_request *request, struct near_entry *entry)
         api_answer_kept(request, entry);
 }
 
+void status_prepare_answer(struct api_request *request, const struct status_view *view)
+{
+    buf_clear(&request->answer.body);
+    write_status_line(request, view);
+    if (request->keys == STATUS_KEYS_ALL)
+        status_etag(view, request->answer.etag);
+    else
+        api_set_etag_of_body(request);
+}
+
 static void answer_whole(struct api_request *request, const struct status_view *view)
 {
     status_etag(view, request->answer.etag);
     if (api_answer_unchanged(request))
         return;
+    buf_clear(&request->answer.body);
     write_status_line(request, view);
     api_answer_json(request, 200);
 }
@@ -252,8 +264,7 @@ static void answer_whole(struct api_request *request, const struct status_view *
 /* Some of its keys: with a version of their own, as the rest may change without them. */
 static void answer_part(struct api_request *request, const struct status_view *view)
 {
-    write_status_line(request, view);
-    api_set_etag_of_body(request);
+    status_prepare_answer(request, view);
     if (!api_answer_unchanged(request))
         api_answer_json(request, 200);
 }
@@ -278,7 +289,7 @@ static void read_status(struct api_request *request, uint32_t fields, status_don
         answer_err(request, err, NULL);
 }
 
-void handle_get(struct api_request *request)
+void status_get(struct api_request *request)
 {
     struct near_entry *entry = find_near(request);
 
@@ -288,6 +299,19 @@ void handle_get(struct api_request *request)
         answer_near(request, entry);
     else
         answer_part(request, &entry->view);
+}
+
+void handle_get(struct api_request *request)
+{
+    const struct watch_args *args = &request->watching;
+
+    if (!args->has_wait && (args->has_rev || args->until))
+        api_answer_culprit(request, PROBLEM_MALFORMED_QUERY, args->until ? "until" : "rev",
+                           "is only for a request with wait, or for events");
+    else if (args->wait_ms)
+        wait_for_news(request);
+    else
+        status_get(request);
 }
 
 static void answer_data(struct api_request *request, const struct status_view *view)

@@ -229,6 +229,14 @@ bool host_is_allowed(struct text host, const char *const *allowed)
     return false;
 }
 
+bool origin_is_listed(struct text origin, const char *const *allowed)
+{
+    for (; *allowed; allowed++)
+        if (same(origin, *allowed))
+            return true;
+    return false;
+}
+
 bool origin_is_allowed(struct text origin, struct text host, const char *const *allowed)
 {
     static const char *const schemes[] = { "http://", "https://" };
@@ -242,8 +250,5 @@ bool origin_is_allowed(struct text origin, struct text host, const char *const *
             strncasecmp(authority.at, host.at, host.len) == 0)
             return true;
     }
-    for (; *allowed; allowed++)
-        if (same(origin, *allowed))
-            return true;
-    return false;
+    return origin_is_listed(origin, allowed);
 }

@@ -43,6 +43,9 @@ const char *idempotency_key_parse(struct text value, struct text *ret_key);
 /* Whether Host names this machine's loopback, or is in the list; a port is allowed behind it. */
 bool host_is_allowed(struct text host, const char *const *allowed);
 
+/* Whether the Origin is one of the list. */
+bool origin_is_listed(struct text origin, const char *const *allowed);
+
 /*
  * Whether a page of this Origin may change things: no Origin (not a browser), the service's own
  * (http or https and the same Host), or one in the list.

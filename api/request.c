@@ -1,5 +1,6 @@
 #include "api/request.h"
 
+#include "api/event_stream.h"
 #include "api/headers.h"
 #include "api/status_json.h"
 
@@ -26,6 +27,7 @@ static const char *const header_names[] = {
     [HTTP_HEADER_IF_NONE_MATCH] = "if-none-match",
     [HTTP_HEADER_CACHE_CONTROL] = "cache-control",
     [HTTP_HEADER_LAST_EVENT_ID] = "last-event-id",
+    [HTTP_HEADER_REQUEST_METHOD] = "access-control-request-method",
 };
 _Static_assert(sizeof header_names / sizeof *header_names == HTTP_HEADER_COUNT,
                "a name for each header");
@@ -34,6 +36,7 @@ static const char *const format_types[] = {
     [API_FORMAT_JSON] = "application/json",
     [API_FORMAT_NDJSON] = "application/x-ndjson",
     [API_FORMAT_TEXT] = "text/plain",
+    [API_FORMAT_EVENTS] = "text/event-stream",
 };
 _Static_assert(sizeof format_types / sizeof *format_types == API_FORMAT_COUNT,
                "a type for each format");
@@ -75,6 +78,8 @@ void api_finish(struct api_request *request)
     buf_finish(&request->answer.body);
     buf_finish(&request->answer.link);
     listing_destroy(request->listing);
+    if (request->stream)
+        event_stream_close(request->stream);
 }
 
 void api_sign(struct api_request *request, struct text body)
@@ -122,7 +127,7 @@ void api_set_etag_of_body(struct api_request *request)
 
 bool api_answer_unchanged(struct api_request *request)
 {
-    if (!if_none_match_has(request->header[HTTP_HEADER_IF_NONE_MATCH], request->answer.etag))
+    if (request->is_whole || !if_none_match_has(request->header[HTTP_HEADER_IF_NONE_MATCH], request->answer.etag))
         return false;
     buf_clear(&request->answer.body);
     api_answer_empty(request, 304);

@@ -12,8 +12,11 @@
 #include "api/change_json.h"
 #include "api/listing.h"
 #include "api/problem.h"
+#include "api/watch_args.h"
+#include "api/watchers.h"
 #include "core/buf.h"
 #include "core/health.h"
+#include "core/live_digest.h"
 #include "core/status.h"
 #include "core/status_attempts.h"
 #include "core/status_etag.h"
@@ -50,6 +53,7 @@ enum http_header {
     HTTP_HEADER_IF_NONE_MATCH,
     HTTP_HEADER_CACHE_CONTROL,
     HTTP_HEADER_LAST_EVENT_ID,
+    HTTP_HEADER_REQUEST_METHOD,
     HTTP_HEADER_COUNT
 };
 
@@ -58,13 +62,29 @@ const char *http_header_name(enum http_header header); /* lower case */
 /* What all requests of a worker share. Immutable. */
 struct api {
     struct status_store store;
+    struct watchers *watchers;
     bool loopback;                      /* listening on a loopback address: check Host */
     const char *const *allowed_hosts;   /* NULL-terminated */
     const char *const *allowed_origins; /* NULL-terminated */
 };
 
+/* A GET that waits (handle_wait.c). */
+struct wait {
+    struct live_watch watch;
+    struct alarm alarm;
+    struct watcher watcher;
+    bool has_first;
+    struct live_digest first; /* how it was when the wait began */
+};
+
 /* What a list can be answered in. */
-enum api_format { API_FORMAT_JSON, API_FORMAT_NDJSON, API_FORMAT_TEXT, API_FORMAT_COUNT };
+enum api_format {
+    API_FORMAT_JSON,
+    API_FORMAT_NDJSON,
+    API_FORMAT_TEXT,
+    API_FORMAT_EVENTS,
+    API_FORMAT_COUNT
+};
 
 const char *api_format_type(enum api_format format); /* media type */
 
@@ -81,6 +101,8 @@ struct api_answer {
     bool replayed;                                      /* the change had been made before */
     char location[sizeof "/statuses/" + STATUS_ID_MAX]; /* "": none */
     char allow[64];                                     /* "": none */
+    struct text allow_origin; /* whose pages may read it; `at` NULL: none. The header's own */
+    bool is_preflight;        /* and what they may ask */
     struct buf link;                                    /* empty: none */
     char etag[sizeof "W/" + STATUS_ETAG_LEN];           /* "": none */
     /*
@@ -88,6 +110,7 @@ struct api_answer {
      * then, now or later, call api_answer_part() or api_answer_cut(). NULL: `body` is the rest.
      */
     void (*more)(struct api_request *request);
+    bool is_events; /* parts are small, and come one by one for as long as anybody listens */
     bool is_cut; /* no more will come, although the body is not complete */
 };
 
@@ -105,6 +128,7 @@ struct api_request {
     uint64_t query_ms;    /* what a request for many statuses may take, and */
     uint64_t call_ms;     /* each of its round trips to Redis */
     void (*answered)(struct api_request *request);
+    void (*cut)(struct api_request *request); /* of an answer in parts that is being sent: ends it */
 
     /* Set by the router. */
     const struct route *route;
@@ -116,6 +140,7 @@ struct api_request {
     bool minimal;                /* Prefer: return=minimal */
     struct status_guards guards; /* all but the fingerprint */
     struct listing *listing;     /* of routes that take one */
+    struct watch_args watching;  /* query parameters */
 
     /* Set by the handler. */
     struct api_answer answer;
@@ -126,7 +151,10 @@ struct api_request {
         struct status_op status;
         struct status_attempts attempts;
         struct health_check health;
+        struct wait wait;
     } op;
+    bool is_whole;               /* the answer is sent although If-None-Match names it */
+    struct event_stream *stream; /* NULL: the answer is none */
 };
 
 /* Once, before any thread starts. */

@@ -34,7 +34,7 @@ struct live_status {
     struct live_status *next; /* of its bucket */
     uint64_t hash;
     struct list watches;
-    unsigned n_streams; /* of them */
+    unsigned n_streams, n_fresh_streams; /* of them */
     struct list dirty_link, held_link, log_link, watched_link; /* alone: not in that list */
     bool in_batch, is_changed; /* is_changed: dirty for more than that somebody is fresh */
     unsigned busy;             /* being told: not to be freed */
@@ -51,7 +51,7 @@ struct live_status {
 struct item {
     struct live_status *status;
     struct near_ticket ticket;
-    bool is_read;
+    bool is_read, is_changed;
 };
 
 struct live {
@@ -275,6 +275,7 @@ static void log_change(struct live *live, struct live_status *status)
 
 static void tell_watch(struct live *live, struct live_watch *watch, const struct live_news *news)
 {
+    watch->status->n_fresh_streams -= watch->coalesced && watch->is_fresh;
     watch->is_fresh = false;
     live->stats.told++;
     watch->told(watch, news);
@@ -327,8 +328,6 @@ static bool is_due_to_streams(struct live *live, struct live_status *status)
 {
     uint64_t now_ms = uv_now(live->loop);
 
-    if (!status->n_streams && list_empty(&live->feeds))
-        status->sent = status->seen; /* who comes is told how it is */
     if (live_digest_same(&status->seen, &status->sent)) {
         unhold(live, status);
         return false;
@@ -344,9 +343,13 @@ static bool is_due_to_streams(struct live *live, struct live_status *status)
     return true;
 }
 
-/* The status has been read: all who ought to know are told. */
+/*
+ * The status has been read: all who ought to know are told. Unless Redis has said that it has
+ * changed, those are the fresh ones; what the read may have brought already is told to the others
+ * when Redis says so.
+ */
 static void take_news(struct live *live, struct live_status *status,
-                      const struct status_view *view)
+                      const struct status_view *view, bool is_changed)
 {
     struct live_digest before = status->seen;
     struct live_news news = { .id = status->id, .view = view, .position = live->time };
@@ -355,7 +358,9 @@ static void take_news(struct live *live, struct live_status *status,
     status->busy++;
     live_digest_of(view, &status->seen);
     is_new = !live_digest_same(&before, &status->seen);
-    is_due = is_due_to_streams(live, status);
+    if (status->n_streams == status->n_fresh_streams && list_empty(&live->feeds))
+        status->sent = status->seen; /* all streams that there are, are told now */
+    is_due = is_changed && is_due_to_streams(live, status);
     tell_watches(live, status, &news, is_new, is_due);
     if (is_due)
         tell_feeds(live, &news);
@@ -446,7 +451,7 @@ static bool batch_replied(struct redis_call *call, unsigned index, const struct 
         live->batch_bytes += view.field[i].len;
     if (found && cache)
         near_cache_put(cache, &item->ticket, item->status->id, &view);
-    take_news(live, item->status, found ? &view : NULL);
+    take_news(live, item->status, found ? &view : NULL, item->is_changed);
     return true;
 }
 
@@ -526,8 +531,8 @@ static void end_items(struct live *live, enum err err)
         struct live_status *status = live->items[i].status;
         status->in_batch = false;
         if (err != ERR_NONE)
-            mark_dirty(live, status, true);
-        else if (is_logged)
+            mark_dirty(live, status, live->items[i].is_changed);
+        else if (is_logged && live->items[i].is_changed)
             log_change(live, status);
         free_if_idle(live, status);
     }
@@ -537,7 +542,7 @@ static void end_items(struct live *live, enum err err)
 /* What stands under this key is no status of ours. */
 static void take_odd_one(struct live *live)
 {
-    take_news(live, nth_read(live, 0)->status, NULL);
+    take_news(live, nth_read(live, 0)->status, NULL, true);
     end_items(live, ERR_NONE);
 }
 
@@ -592,7 +597,7 @@ static bool is_told_from_memory(struct live *live, struct live_status *status)
     if (!entry)
         return false;
     take_dirty(live, status);
-    take_news(live, status, &entry->view);
+    take_news(live, status, &entry->view, false);
     return true;
 }
 
@@ -601,9 +606,11 @@ static void add_item(struct live *live, struct live_status *status, bool is_read
     struct near_cache *cache = live->options.store->cache;
     struct item *item = &live->items[live->n_items++];
 
+    *item = (struct item){ .status = status,
+                           .is_read = is_read,
+                           .is_changed = status->is_changed };
     take_dirty(live, status);
     status->in_batch = true;
-    *item = (struct item){ .status = status, .is_read = is_read };
     live->n_reads += is_read;
     if (is_read && cache)
         item->ticket = near_cache_ask(cache, status->id);
@@ -684,7 +691,7 @@ static void tell_held(struct live *live, struct live_status *status)
     if (cache && !is_dirty(status) && !status->in_batch)
         entry = near_cache_find(cache, status->id);
     if (entry && !is_dirty(status))
-        take_news(live, status, &entry->view);
+        take_news(live, status, &entry->view, true);
     else
         mark_dirty(live, status, true);
 }
@@ -795,6 +802,7 @@ void live_watch(struct live *live, struct live_watch *watch)
     list_init(&watch->link);
     list_add_tail(&status->watches, &watch->link);
     status->n_streams += watch->coalesced;
+    status->n_fresh_streams += watch->coalesced;
     if (list_empty(&status->watched_link))
         list_add_tail(&live->watched, &status->watched_link);
     mark_dirty(live, status, false);
@@ -811,6 +819,7 @@ void live_unwatch(struct live *live, struct live_watch *watch)
     watch->status = NULL;
     list_remove(&watch->link);
     status->n_streams -= watch->coalesced;
+    status->n_fresh_streams -= watch->coalesced && watch->is_fresh;
     if (list_empty(&status->watches) && !status->busy)
         list_remove(&status->watched_link);
     free_if_idle(live, status);
@@ -839,7 +848,8 @@ void live_sync(struct live *live, struct live_sync *sync)
 void live_unsync(struct live *live, struct live_sync *sync)
 {
     (void)live;
-    list_remove(&sync->link);
+    if (sync->link.next)
+        list_remove(&sync->link);
 }
 
 bool live_hears(const struct live *live)

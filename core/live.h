@@ -117,6 +117,7 @@ void live_unwatch(struct live *live, struct live_watch *watch);
 void live_add_feed(struct live *live, struct live_feed *feed);
 void live_remove_feed(struct live *live, struct live_feed *feed);
 void live_sync(struct live *live, struct live_sync *sync);
+/* Safe on one that has been told, or was never used (zeroed). */
 void live_unsync(struct live *live, struct live_sync *sync);
 
 /* Whether Redis' messages are heard. */

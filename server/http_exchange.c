@@ -14,7 +14,7 @@
 enum { DISCARD_MAX = 1024 * 1024 };
 
 /* What the library asks for at a time of a body in parts. */
-enum { PARTS_BUFFER = 16 * 1024 };
+enum { PARTS_BUFFER = 16 * 1024, EVENTS_BUFFER = 2 * 1024 };
 
 #define PREFERENCE_APPLIED "Preference-Applied"
 #define RETURN_MINIMAL     "return=minimal"
@@ -29,6 +29,7 @@ static struct http_connection *connection_of(struct MHD_Connection *mhd)
 }
 
 static void exchange_answered(struct api_request *request);
+static void exchange_cut(struct api_request *request);
 
 /* The raw target is gone when the library has decoded it: copy it, with room for the API's own
  * decoding. */
@@ -45,7 +46,7 @@ void *http_exchange_target(void *cls, const char *uri, struct MHD_Connection *mh
         .started_ns = uv_hrtime(),
         .scratch = exchange->target + size,
         .refusal = PROBLEM_BODY_TOO_LARGE,
-        .request = { .api = http->api, .answered = exchange_answered },
+        .request = { .api = http->api, .answered = exchange_answered, .cut = exchange_cut },
     };
     memcpy(exchange->target, uri, size);
     return exchange;
@@ -126,8 +127,9 @@ static struct MHD_Response *make_response(struct http_exchange *exchange)
     size_t len;
 
     if (answer->more)
-        return MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, PARTS_BUFFER, read_parts,
-                                                 exchange, NULL);
+        return MHD_create_response_from_callback(MHD_SIZE_UNKNOWN,
+                                                 answer->is_events ? EVENTS_BUFFER : PARTS_BUFFER,
+                                                 read_parts, exchange, NULL);
 
     if (answer->static_body.at) {
         exchange->answer_bytes = answer->static_body.len;
@@ -147,6 +149,30 @@ static void add_common_headers(struct MHD_Response *response)
 {
     add_header(response, "Cache-Control", "no-store");
     add_header(response, "X-Content-Type-Options", "nosniff");
+}
+
+static void add_text(struct MHD_Response *response, const char *name, struct text value)
+{
+    char *copy = mem_strndup(value.at, value.len);
+
+    add_header(response, name, copy);
+    free(copy);
+}
+
+/* Which pages of other sites may read the answer. */
+static void add_cors(struct MHD_Response *response, const struct api_answer *answer)
+{
+    if (!answer->allow_origin.at)
+        return;
+    add_text(response, "Access-Control-Allow-Origin", answer->allow_origin);
+    add_header(response, "Vary", "Origin");
+    add_header(response, "Access-Control-Expose-Headers", "ETag");
+    if (!answer->is_preflight)
+        return;
+    add_header(response, "Access-Control-Allow-Methods", "GET, HEAD");
+    add_header(response, "Access-Control-Allow-Headers",
+               "Cache-Control, If-None-Match, Last-Event-ID");
+    add_header(response, "Access-Control-Max-Age", "600");
 }
 
 static void add_headers(struct MHD_Response *response, struct http_exchange *exchange)
@@ -170,11 +196,11 @@ static void add_headers(struct MHD_Response *response, struct http_exchange *exc
         snprintf(number, sizeof number, "%u", answer->retry_after_s);
         add_header(response, "Retry-After", number);
     }
-    if (request_id.at) {
-        char *copy = mem_strndup(request_id.at, request_id.len);
-        add_header(response, "X-Request-Id", copy);
-        free(copy);
-    }
+    if (request_id.at)
+        add_text(response, "X-Request-Id", request_id);
+    add_cors(response, answer);
+    if (answer->is_events)
+        add_header(response, "X-Accel-Buffering", "no"); /* nginx would hold events back */
     if (exchange->close || exchange->http->draining)
         add_header(response, "Connection", "close");
 }
@@ -195,7 +221,7 @@ struct MHD_Response *http_exchange_make_done(void)
 static bool has_own_headers(const struct http_exchange *exchange)
 {
     return http_guard_request_id(&exchange->guard).at || exchange->close ||
-           exchange->http->draining;
+           exchange->request.answer.allow_origin.at || exchange->http->draining;
 }
 
 /* Whether http->done says all that there is to say. */
@@ -400,6 +426,15 @@ static void exchange_answered(struct api_request *request)
             true; /* the library does not tell by itself that it has something to do */
         MHD_resume_connection(exchange->mhd);
     }
+}
+
+/* The library then sees the end of the stream. */
+static void exchange_cut(struct api_request *request)
+{
+    struct http_exchange *exchange = container_of(request, struct http_exchange, request);
+
+    exchange->http->due = true;
+    shutdown(exchange->connection->conn.fd, SHUT_RDWR);
 }
 
 static enum MHD_Result exchange_work(struct http_exchange *exchange)

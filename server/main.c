@@ -4,6 +4,7 @@
  */
 #include "api/routes.h"
 #include "core/log.h"
+#include "core/live.h"
 #include "core/mem.h"
 #include "core/write_marks.h"
 #include "server/child_exec.h"
@@ -46,6 +47,7 @@ struct process {
     int listen_fd;
     atomic_uint connections; /* open, of all workers */
     struct write_marks *marks;
+    struct live_shared live;
     struct worker **workers;
     struct embedded_redis *redis;
     bool stopping;
@@ -181,6 +183,13 @@ static void fill_options(struct process *process, int listen_fd)
         .drain_ms = config->drain_timeout,
         .near_cache_bytes = config->near_cache_mb * 1024 * 1024 / config->threads,
         .marks = process->marks,
+        .live = &process->live,
+        .max_watchers = (unsigned)config->max_watchers,
+        .max_wait_ms = config->max_wait,
+        .heartbeat_ms = config->heartbeat,
+        .events_per_second = (unsigned)config->events_per_second,
+        .event_log_entries = config->event_log_entries,
+        .event_log_ms = config->event_log_age,
     };
     process->options.prefix.at = buf_take(&prefix, &prefix_len);
     process->options.prefix.len = prefix_len;

@@ -10,6 +10,9 @@
 #include "server/worker.h"
 
 #include "core/log.h"
+#include "api/event_stream.h"
+#include "api/watchers.h"
+#include "core/live.h"
 #include "core/mem.h"
 #include "core/near_cache.h"
 #include "core/tracking.h"
@@ -31,6 +34,9 @@ struct worker {
     struct redis_pool *redis;
     struct tracking *tracking;
     struct near_cache *cache; /* NULL: none is wanted */
+    struct alarms alarms;
+    struct live *live;
+    struct watchers watchers;
     struct api api;
     atomic_bool was_ready;
     bool stopping;
@@ -44,6 +50,7 @@ static void tracking_readied(void *arg)
 
     if (worker->cache)
         near_cache_open(worker->cache);
+    live_ready(worker->live);
 }
 
 static void tracking_gone(void *arg)
@@ -52,6 +59,7 @@ static void tracking_gone(void *arg)
 
     if (worker->cache)
         near_cache_close(worker->cache);
+    live_lost(worker->live);
 }
 
 static void status_changed(void *arg, struct text id)
@@ -60,6 +68,7 @@ static void status_changed(void *arg, struct text id)
 
     if (worker->cache)
         near_cache_changed(worker->cache, id);
+    live_changed(worker->live, id);
 }
 
 static void all_changed(void *arg)
@@ -68,6 +77,7 @@ static void all_changed(void *arg)
 
     if (worker->cache)
         near_cache_all_changed(worker->cache);
+    live_all_changed(worker->live);
 }
 
 static const struct tracking_events tracking_events = {
@@ -97,6 +107,8 @@ static void turn_ended(uv_prepare_t *turn)
         tracking_drain(worker->tracking);
     if (worker->http)
         http_run(worker->http);
+    if (worker->live)
+        live_flush(worker->live);
     if (worker->redis)
         redis_pool_flush(worker->redis);
 }
@@ -130,6 +142,9 @@ static void stop_http(uv_timer_t *timer)
     redis_pool_destroy(worker->redis); /* not before: until now requests may have come to it */
     tracking_destroy(worker->tracking);
     near_cache_destroy(worker->cache);
+    live_destroy(worker->live);
+    alarms_close(&worker->alarms, NULL);
+    worker->live = NULL;
     worker->redis = NULL;
     worker->tracking = NULL;
     uv_walk(&worker->loop, close_handle, NULL); /* what is left is our own */
@@ -159,6 +174,7 @@ static void cut(struct worker *worker)
         return;
     worker->stopping = true;
     uv_timer_stop(&worker->timer);
+    live_stop(worker->live);
     redis_pool_close(worker->redis, redis_closed, worker);
 }
 
@@ -184,6 +200,7 @@ static void drain_asked(uv_async_t *async)
         return;
     uv_timer_start(&worker->timer, drain_expired, worker->options->drain_ms, 0);
     http_drain(worker->http, drained, worker);
+    watchers_end(&worker->watchers);
 }
 
 /* ---- life ---- */
@@ -206,6 +223,34 @@ static void init_handles(struct worker *worker)
     uv_timer_start(&worker->timer, check_ready, 0, READY_POLL_MS);
 }
 
+static void start_watching(struct worker *worker)
+{
+    const struct worker_options *options = worker->options;
+
+    alarms_init(&worker->alarms, &worker->loop);
+    worker->live = live_create(&worker->loop, &(struct live_options){
+                                                  .store = &worker->api.store,
+                                                  .alarms = &worker->alarms,
+                                                  .shared = options->live,
+                                                  .catch_up = catch_up,
+                                                  .arg = worker,
+                                                  .unmake = event_text_release,
+                                                  .interval_ms = 1000 / options->events_per_second,
+                                                  .call_ms = options->http.request_ms,
+                                                  .log_most = options->event_log_entries,
+                                                  .log_ms = options->event_log_ms,
+                                              });
+    worker->watchers = (struct watchers){
+        .live = worker->live,
+        .alarms = &worker->alarms,
+        .shared = options->live,
+        .most = options->max_watchers,
+        .max_wait_ms = options->max_wait_ms,
+        .heartbeat_ms = options->heartbeat_ms,
+    };
+    watchers_init(&worker->watchers);
+}
+
 struct worker *worker_start(const struct worker_options *options)
 {
     struct worker *worker = mem_zalloc(sizeof *worker);
@@ -218,7 +263,9 @@ struct worker *worker_start(const struct worker_options *options)
     if (options->near_cache_bytes)
         worker->cache = near_cache_create(options->near_cache_bytes, options->marks, http_unmake,
                                           catch_up, worker);
+    start_watching(worker);
     worker->api = (struct api){
+        .watchers = &worker->watchers,
         .store = { .pool = worker->redis,
                    .cache = worker->cache,
                    .prefix = options->prefix,
