@@ -126,7 +126,7 @@ void handle_status_events(struct api_request *request)
         free(events);
         return;
     }
-    if (request->watching.has_position)
+    if (request->watching.has_position && live_hears(live_of(events)))
         live_sync(live_of(events), &events->sync);
     else
         live_watch(live_of(events), &events->watch);

@@ -511,11 +511,6 @@ void handle_events(struct api_request *request)
         event_headers(request);
         return;
     }
-    if (!live_hears(request->api->watchers->live)) {
-        api_answer_problem(request, PROBLEM_UNAVAILABLE,
-                           "Redis tells of no changes at the moment. Repeat the request later.");
-        return;
-    }
     feed = mem_zalloc(sizeof *feed);
     feed->stream.request = request;
     feed->stream.closed = closed;

@@ -455,10 +455,27 @@ static bool batch_replied(struct redis_call *call, unsigned index, const struct 
     return true;
 }
 
+static void move_syncs(struct list *from, struct list *to)
+{
+    struct list syncs;
+
+    list_take_all(from, &syncs);
+    while (!list_empty(&syncs)) {
+        struct list *node = syncs.next;
+        list_remove(node);
+        list_add_tail(to, node);
+    }
+}
+
+/* Those who ask before Redis' messages are heard, or while they are lost, wait for the next. */
 static void tell_syncs(struct live *live)
 {
     struct list syncs;
 
+    if (live->batch_era != live->era) {
+        live->wants_time |= !list_empty(&live->asked_syncs);
+        move_syncs(&live->asked_syncs, &live->syncs);
+    }
     list_take_all(&live->asked_syncs, &syncs);
     while (!list_empty(&syncs)) {
         struct live_sync *sync = container_of(syncs.next, struct live_sync, link);
@@ -560,11 +577,7 @@ static void batch_failed(struct live *live, enum err err)
         retry_later(live);
     }
     end_items(live, err);
-    while (!list_empty(&live->asked_syncs)) {
-        struct list *node = live->asked_syncs.next;
-        list_remove(node);
-        list_add_tail(&live->syncs, node);
-    }
+    move_syncs(&live->asked_syncs, &live->syncs);
     live->wants_time = true;
 }
 
@@ -650,11 +663,7 @@ static void ask_batch(struct live *live)
     live->wants_time = false;
     live->batch_generation = is_logging(live) ? live->generation : 0;
     live->batch_era = live->era;
-    while (!list_empty(&live->syncs)) {
-        struct list *node = live->syncs.next;
-        list_remove(node);
-        list_add_tail(&live->asked_syncs, node);
-    }
+    move_syncs(&live->syncs, live->hears ? &live->asked_syncs : &live->syncs);
     live->call = (struct redis_call){
         .ops = &ops,
         .n_commands = 1 + live->n_reads,
@@ -746,6 +755,7 @@ static void begin_anew(struct live *live)
     } else {
         live->floor = 0;
     }
+    live->wants_time |= !list_empty(&live->syncs);
     mark_all_watched(live);
     lose_feeds(live);
 }

@@ -75,7 +75,7 @@ struct live_feed {
     bool has_news;
 };
 
-/* Who wants to know a position that is behind this moment. */
+/* Who wants to know a position that is behind this moment, with Redis' messages heard. */
 struct live_sync {
     void (*done)(struct live_sync *sync, uint64_t position);
 

@@ -83,7 +83,7 @@ static bool ask_for_part(struct http_exchange *exchange)
     return false;
 }
 
-/* In HTTP/1.0 a close is the end of the body: a reset is not. */
+/* In HTTP/1.0 a close is the end of the body: a reset is not. It also throws away what is queued. */
 static void reset_when_closed(int fd)
 {
     const struct linger linger = { .l_onoff = 1 };
@@ -434,6 +434,7 @@ static void exchange_cut(struct api_request *request)
     struct http_exchange *exchange = container_of(request, struct http_exchange, request);
 
     exchange->http->due = true;
+    reset_when_closed(exchange->connection->conn.fd); /* nobody takes what the kernel still holds */
     shutdown(exchange->connection->conn.fd, SHUT_RDWR);
 }
 
