@@ -1,6 +1,7 @@
 #include "api/request.h"
 
 #include "api/event_stream.h"
+#include "api/batch.h"
 #include "api/headers.h"
 #include "api/status_json.h"
 
@@ -80,6 +81,7 @@ void api_finish(struct api_request *request)
     listing_destroy(request->listing);
     if (request->stream)
         event_stream_close(request->stream);
+    batch_destroy(request->batch);
 }
 
 void api_sign(struct api_request *request, struct text body)

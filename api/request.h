@@ -114,6 +114,7 @@ struct api_answer {
     bool is_cut; /* no more will come, although the body is not complete */
 };
 
+struct batch;
 struct route;
 
 struct api_request {
@@ -141,6 +142,7 @@ struct api_request {
     struct status_guards guards; /* all but the fingerprint */
     struct listing *listing;     /* of routes that take one */
     struct watch_args watching;  /* query parameters */
+    struct batch *batch;         /* of the route that runs one */
 
     /* Set by the handler. */
     struct api_answer answer;

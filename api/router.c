@@ -350,32 +350,28 @@ static bool check_site(struct api_request *request)
 /* What a route answers in; returns how many. */
 static size_t list_formats(const struct route *route, enum api_format ret[API_FORMAT_COUNT])
 {
-    size_t n = 0;
+    size_t n = 0, most = route->formats ? route->formats : 1;
 
-    ret[n++] = API_FORMAT_JSON;
-    if (route->any_format) {
-        ret[n++] = API_FORMAT_NDJSON;
-        ret[n++] = API_FORMAT_TEXT;
+    while (n < most) {
+        ret[n] = (enum api_format)n;
+        n++;
     }
     if (route->events)
         ret[n++] = API_FORMAT_EVENTS;
     return n;
 }
 
-static bool refuse_accept(struct api_request *request)
+static bool refuse_formats(struct api_request *request, const char *const *types, size_t n)
 {
-    const struct route *route = request->route;
+    struct buf detail = { 0 };
 
-    if (!route->any_format && !route->events)
-        return refuse(request, PROBLEM_NOT_ACCEPTABLE, NULL);
-    if (!route->any_format)
-        return refuse(request, PROBLEM_NOT_ACCEPTABLE,
-                      "This route answers application/json and text/event-stream.");
-    return refuse(request, PROBLEM_NOT_ACCEPTABLE,
-                  route->events ? "This route answers application/json, application/x-ndjson, "
-                                  "text/plain and text/event-stream."
-                                : "This route answers application/json, application/x-ndjson and "
-                                  "text/plain.");
+    buf_add_str(&detail, "This route answers ");
+    for (size_t i = 0; i < n; i++)
+        buf_printf(&detail, "%s%s", i == 0 ? "" : i + 1 < n ? ", " : " and ", types[i]);
+    buf_add_char(&detail, '.');
+    refuse(request, PROBLEM_NOT_ACCEPTABLE, buf_cstr(&detail));
+    buf_finish(&detail);
+    return false;
 }
 
 static bool check_accept(struct api_request *request)
@@ -392,7 +388,7 @@ static bool check_accept(struct api_request *request)
         types[i] = api_format_type(formats[i]);
     choice = accept_choose(request->header[HTTP_HEADER_ACCEPT], types, n);
     if (choice < 0)
-        return refuse_accept(request);
+        return refuse_formats(request, types, n);
     request->format = formats[choice];
     return true;
 }
@@ -454,7 +450,9 @@ static bool check_body(struct api_request *request)
     }
     if (wanted == BODY_NONE)
         return refuse(request, PROBLEM_MALFORMED_JSON, "This request takes no body.");
-    if (!content_type_is_json(request->header[HTTP_HEADER_CONTENT_TYPE]))
+    struct text type = request->header[HTTP_HEADER_CONTENT_TYPE];
+    if (!content_type_is_json(type) &&
+        !(request->route->takes_lines && content_type_is_ndjson(type)))
         return refuse(request, PROBLEM_UNSUPPORTED_MEDIA_TYPE, NULL);
     return true;
 }

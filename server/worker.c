@@ -16,6 +16,7 @@
 #include "core/mem.h"
 #include "core/near_cache.h"
 #include "core/tracking.h"
+#include "core/walk_gate.h"
 
 #include <assert.h>
 #include <stdatomic.h>
@@ -37,6 +38,7 @@ struct worker {
     struct alarms alarms;
     struct live *live;
     struct watchers watchers;
+    struct walk_gate gate;
     struct api api;
     atomic_bool was_ready;
     bool stopping;
@@ -257,6 +259,7 @@ struct worker *worker_start(const struct worker_options *options)
 
     worker->options = options;
     init_handles(worker);
+    walk_gate_init(&worker->gate);
     worker->redis = redis_pool_create(&worker->loop, &options->redis);
     worker->tracking = tracking_create(&worker->loop, &options->redis, options->prefix,
                                        &tracking_events, worker);
@@ -268,6 +271,7 @@ struct worker *worker_start(const struct worker_options *options)
         .watchers = &worker->watchers,
         .store = { .pool = worker->redis,
                    .cache = worker->cache,
+                   .gate = &worker->gate,
                    .prefix = options->prefix,
                    .errors_max = options->errors_max,
                    .key_lifetime_ms = options->key_lifetime_ms },
