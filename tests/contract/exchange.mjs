@@ -147,7 +147,7 @@ function bodyFaults(exchange, response) {
   if (type === "application/yaml")
     return exchange.body === text ? [] : ["the body is not openapi.yaml"];
   if (type === "application/x-ndjson") return linesFaults(exchange);
-  if (type === "text/plain") return faultsOf(below(media, "schema"), exchange.body);
+  if (type === "text/plain" || type === "text/event-stream") return faultsOf(below(media, "schema"), exchange.body);
   return jsonFaults(exchange, type, below(media, "schema"));
 }
 

@@ -617,6 +617,33 @@ static void a_key_that_is_no_status_does_no_harm(void **state)
     sse_close(all);
 }
 
+/* With a client that keeps to the standard, and whose exchanges are recorded. */
+static void streams_that_end_are_answers_like_others(void **state)
+{
+    struct service service;
+
+    (void)state;
+    service_start(&service, NULL);
+    expect(&service, 201, "PUT", "/statuses/a", NULL);
+    const struct answer *answer =
+        expect(&service, 200, "GET", "/statuses/a/events?until=unknown", NULL);
+    assert_non_null(strstr(answer->body, "event: status\ndata: {\"id\":\"a\""));
+    expect_with(&service, 200, "Accept: text/event-stream", "GET", "/statuses/a?until=unknown",
+                NULL);
+    expect(&service, 404, "GET", "/statuses/none/events", NULL);
+    expect(&service, 400, "GET", "/statuses/a/events?until=x", NULL);
+    expect(&service, 422, "GET", "/statuses/a:0/events", NULL);
+    expect(&service, 400, "GET", "/events?limit=-1", NULL);
+    service_stop(&service);
+    service_start(&service, (const char *const[]){ "--max-watchers", "0", NULL });
+    expect(&service, 201, "PUT", "/statuses/a", NULL);
+    expect(&service, 503, "GET", "/statuses/a/events", NULL);
+    expect(&service, 503, "GET", "/events", NULL);
+    expect(&service, 503, "GET", "/statuses/a?wait=1", NULL);
+    expect(&service, 200, "GET", "/statuses/a", NULL);
+    service_stop(&service);
+}
+
 static void pages_of_allowed_origins_may_watch(void **state)
 {
     static const char *const paths[] = { "/statuses/a", "/statuses/a/events", "/events", "/statuses" };
@@ -673,6 +700,7 @@ int main(void)
         FRESH(who_does_not_read_is_cut_and_nobody_else_is_slowed),
         FRESH(each_change_is_read_once_however_many_watch),
         FRESH(a_key_that_is_no_status_does_no_harm),
+        cmocka_unit_test(streams_that_end_are_answers_like_others),
         cmocka_unit_test(pages_of_allowed_origins_may_watch),
         ENDS_CLEANLY,
     };
