@@ -193,34 +193,33 @@ static void a_lost_connection_is_told_and_both_begin_anew(void **state)
 
 static void what_redis_refuses_is_tried_again_and_again(void **state)
 {
-    static const struct {
-        const char *id, *subscribe, *track;
-    } cases[] = {
-        { "-NOPERM this user has no permissions\r\n", "+OK\r\n", "+OK\r\n" },
-        { "+what\r\n", "+OK\r\n", "+OK\r\n" },
-        { ":77\r\n", "-NOPERM no channel\r\n", "+OK\r\n" },
-        { ":77\r\n", "*3\r\n$9\r\nsubscribe\r\n$1\r\nx\r\n:1\r\n", "-ERR unknown command\r\n" },
-        { ":77\r\n", "*3\r\n$9\r\nsubscribe\r\n$1\r\nx\r\n:1\r\n", ":1\r\n" },
+    static const struct fake_line cases[][3] = {
+        { { "-NOPERM this user has no permissions\r\n" }, { "+OK\r\n" }, { "+OK\r\n" } },
+        { { "+what\r\n" }, { "+OK\r\n" }, { "+OK\r\n" } },
+        { { ":77\r\n" }, { "-NOPERM no channel\r\n" }, { "+OK\r\n" } },
+        { { ":77\r\n" },
+          { "*3\r\n$9\r\nsubscribe\r\n$1\r\nx\r\n:1\r\n" },
+          { "-ERR unknown command\r\n" } },
+        { { ":77\r\n" }, { "*3\r\n$9\r\nsubscribe\r\n$1\r\nx\r\n:1\r\n" }, { ":1\r\n" } },
     };
     struct rig *rig = *state;
 
     start(rig);
     for (size_t i = 0; i < COUNT(cases); i++) {
         unsigned before = fake_redis_connections(rig->fake);
-        SCRIPT(rig, { .reply = cases[i].id }, { .reply = cases[i].subscribe },
-               { .reply = cases[i].track });
+        fake_redis_script(rig->fake, cases[i], 3);
         run_until(rig, fake_redis_connections(rig->fake) >= before + 2);
         assert_int_equal(rig->ready, 0);
     }
     run_until(rig, fake_redis_connections(rig->fake) > 8);
-    SCRIPT(rig, SUBSCRIBED, TRACKED, { .reply = PONG, .repeat = true });
-    /* Connections that were made before this script may have taken some of it. */
+    /* Connections that were made before may take some of this script: then it begins anew. */
+    static const struct fake_line good[] = { SUBSCRIBED, TRACKED,
+                                             { .reply = PONG, .repeat = true } };
     for (unsigned i = 0; !rig->ready; i++) {
-        assert_true(i < 50);
         unsigned before = fake_redis_connections(rig->fake);
+        assert_true(i < 50);
+        fake_redis_script(rig->fake, good, COUNT(good));
         run_until(rig, rig->ready || fake_redis_connections(rig->fake) >= before + 2);
-        if (!rig->ready)
-            SCRIPT(rig, SUBSCRIBED, TRACKED, { .reply = PONG, .repeat = true });
     }
 }
 
