@@ -92,7 +92,7 @@ static bool matches(const struct clause *clause, struct text id, const struct st
     case CLAUSE_KIND_COUNT:
         break;
     }
-    assert(!"a kind of clause");
+    assert(clause->kind < CLAUSE_KIND_COUNT);
     return false;
 }
 
