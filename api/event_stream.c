@@ -79,8 +79,8 @@ struct event_text *event_text_of_news(const struct live_news *news)
     struct live_news *shared = (struct live_news *)(uintptr_t)news; /* its memo is ours to fill */
 
     if (!shared->made)
-        shared->made = news->view ? event_text_of_status(news->view)
-                                  : event_text_of_id("deleted", news->id);
+        shared->made =
+            news->view ? event_text_of_status(news->view) : event_text_of_id("deleted", news->id);
     return shared->made;
 }
 
@@ -210,8 +210,7 @@ static void push(struct event_stream *stream, uint64_t position, struct event_te
     if (stream->n == stream->cap)
         grow(stream);
     stream->n++;
-    *queued_at(stream, stream->n - 1) =
-        (struct event_queued){ .text = text, .position = position };
+    *queued_at(stream, stream->n - 1) = (struct event_queued){ .text = text, .position = position };
     stream->bytes += len;
     if (stream->is_waiting)
         send_queued(stream);

@@ -78,8 +78,7 @@ void event_stream_refuse(struct event_stream *stream, unsigned problem, const ch
 /* Takes a share in the text. */
 void event_stream_push(struct event_stream *stream, uint64_t position, struct event_text *text);
 /* The same with a text that nobody else has a share in. */
-void event_stream_push_own(struct event_stream *stream, uint64_t position,
-                           struct event_text *text);
+void event_stream_push_own(struct event_stream *stream, uint64_t position, struct event_text *text);
 /* Just an id. */
 void event_stream_push_position(struct event_stream *stream, uint64_t position);
 

@@ -1,4 +1,5 @@
-/* Whether a status matches a filter, from its fields alone: what a query finds by Redis' indexes. */
+/* Whether a status matches a filter, from its fields alone: what a query finds by Redis' indexes.
+ */
 #pragma once
 
 #include "core/clause.h"

@@ -34,9 +34,9 @@ struct feed {
     struct live_feed live;
     struct live_sync sync;
     enum feed_step step;
-    bool is_closed; /* the request is over; freed when nothing is under way */
-    bool is_lost;   /* to begin anew, when nothing is under way */
-    bool has_sent;  /* something since the last id */
+    bool is_closed;  /* the request is over; freed when nothing is under way */
+    bool is_lost;    /* to begin anew, when nothing is under way */
+    bool has_sent;   /* something since the last id */
     bool is_resumed; /* the reader may have more than this stream has sent */
 
     struct clause *clauses;
@@ -243,9 +243,8 @@ static void read_backlog(struct feed *feed)
     buf_reserve(&feed->reading_ids, (size_t)READS_AT_A_TIME * STATUS_ID_MAX);
     while (feed->n_reading < READS_AT_A_TIME && has_backlog(feed)) {
         struct text id = next_of_backlog(feed);
-        feed->reading[feed->n_reading++] = (struct text){
-            .at = feed->reading_ids.data + feed->reading_ids.len, .len = id.len
-        };
+        feed->reading[feed->n_reading++] =
+            (struct text){ .at = feed->reading_ids.data + feed->reading_ids.len, .len = id.len };
         buf_add_text(&feed->reading_ids, id);
     }
     feed->call_store = store;
@@ -483,13 +482,13 @@ static void take_filter(struct feed *feed, struct filter *filter)
 /* What has no place among events; NULL: nothing was asked for that has none. */
 static const char *misfit(const struct listing *listing)
 {
-    return listing->explain                              ? "explain"
-           : listing->has_fields                         ? "fields"
-           : listing->want_count                         ? "count"
-           : listing->cursor.at                          ? "cursor"
-           : listing->offset                             ? "offset"
+    return listing->explain                                              ? "explain"
+           : listing->has_fields                                         ? "fields"
+           : listing->want_count                                         ? "count"
+           : listing->cursor.at                                          ? "cursor"
+           : listing->offset                                             ? "offset"
            : listing->order != FIELD_RECORDED_AT || !listing->descending ? "sort"
-                                                         : NULL;
+                                                                         : NULL;
 }
 
 void handle_list_events(struct api_request *request)

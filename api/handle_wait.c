@@ -111,6 +111,5 @@ void wait_for_news(struct api_request *request)
     if (wait_ms > watchers->max_wait_ms)
         wait_ms = watchers->max_wait_ms;
     live_watch(watchers->live, &wait->watch);
-    alarms_set(watchers->alarms, &wait->alarm,
-               redis_pool_now(request->api->store.pool) + wait_ms);
+    alarms_set(watchers->alarms, &wait->alarm, redis_pool_now(request->api->store.pool) + wait_ms);
 }

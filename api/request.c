@@ -1,7 +1,7 @@
 #include "api/request.h"
 
-#include "api/event_stream.h"
 #include "api/batch.h"
+#include "api/event_stream.h"
 #include "api/headers.h"
 #include "api/status_json.h"
 
@@ -129,7 +129,8 @@ void api_set_etag_of_body(struct api_request *request)
 
 bool api_answer_unchanged(struct api_request *request)
 {
-    if (request->is_whole || !if_none_match_has(request->header[HTTP_HEADER_IF_NONE_MATCH], request->answer.etag))
+    if (request->is_whole ||
+        !if_none_match_has(request->header[HTTP_HEADER_IF_NONE_MATCH], request->answer.etag))
         return false;
     buf_clear(&request->answer.body);
     api_answer_empty(request, 304);

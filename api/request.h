@@ -92,26 +92,26 @@ struct api_request;
 
 struct api_answer {
     unsigned status;
-    const char *content_type;                           /* NULL: no body */
-    struct buf body;                                    /* the server takes the memory */
-    struct text static_body;                            /* instead of `body` */
-    struct near_entry *kept; /* instead of `body`, until the next turn: api_write_kept() */
-    unsigned retry_after_s;                             /* 0: none */
-    bool preference_applied;                            /* return=minimal */
-    bool replayed;                                      /* the change had been made before */
+    const char *content_type; /* NULL: no body */
+    struct buf body;          /* the server takes the memory */
+    struct text static_body;  /* instead of `body` */
+    struct near_entry *kept;  /* instead of `body`, until the next turn: api_write_kept() */
+    unsigned retry_after_s;   /* 0: none */
+    bool preference_applied;  /* return=minimal */
+    bool replayed;            /* the change had been made before */
     char location[sizeof "/statuses/" + STATUS_ID_MAX]; /* "": none */
     char allow[64];                                     /* "": none */
     struct text allow_origin; /* whose pages may read it; `at` NULL: none. The header's own */
     bool is_preflight;        /* and what they may ask */
-    struct buf link;                                    /* empty: none */
-    char etag[sizeof "W/" + STATUS_ETAG_LEN];           /* "": none */
+    struct buf link;          /* empty: none */
+    char etag[sizeof "W/" + STATUS_ETAG_LEN]; /* "": none */
     /*
      * Of a body that comes in parts: called when all of `body` has been sent, to fill it again and
      * then, now or later, call api_answer_part() or api_answer_cut(). NULL: `body` is the rest.
      */
     void (*more)(struct api_request *request);
     bool is_events; /* parts are small, and come one by one for as long as anybody listens */
-    bool is_cut; /* no more will come, although the body is not complete */
+    bool is_cut;    /* no more will come, although the body is not complete */
 };
 
 struct batch;
@@ -129,7 +129,8 @@ struct api_request {
     uint64_t query_ms;    /* what a request for many statuses may take, and */
     uint64_t call_ms;     /* each of its round trips to Redis */
     void (*answered)(struct api_request *request);
-    void (*cut)(struct api_request *request); /* of an answer in parts that is being sent: ends it */
+    void (*cut)(
+        struct api_request *request); /* of an answer in parts that is being sent: ends it */
 
     /* Set by the router. */
     const struct route *route;

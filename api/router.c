@@ -393,8 +393,8 @@ static bool check_accept(struct api_request *request)
     return true;
 }
 
-/* The header, which a browser sends by itself when it comes back; else the parameter. What is none of
- * ours is the id of nothing. */
+/* The header, which a browser sends by itself when it comes back; else the parameter. What is none
+ * of ours is the id of nothing. */
 static void take_last_event(struct api_request *request)
 {
     struct text value = request->header[HTTP_HEADER_LAST_EVENT_ID];

@@ -40,8 +40,8 @@ struct route {
     bool takes_lines; /* its body may be NDJSON too */
     bool in_batch;    /* may be an operation of a batch */
     void (*events)(struct api_request *request); /* the handler for text/event-stream; NULL: none */
-    bool is_open;     /* pages of allowed origins may read it */
-    bool any_type;    /* answers with a type of its own: Accept is not looked at */
+    bool is_open;                                /* pages of allowed origins may read it */
+    bool any_type; /* answers with a type of its own: Accept is not looked at */
     const char *doc;
 };
 

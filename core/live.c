@@ -34,7 +34,7 @@ struct live_status {
     struct live_status *next; /* of its bucket */
     uint64_t hash;
     struct list watches;
-    unsigned n_streams, n_fresh_streams; /* of them */
+    unsigned n_streams, n_fresh_streams;                       /* of them */
     struct list dirty_link, held_link, log_link, watched_link; /* alone: not in that list */
     bool in_batch, is_changed; /* is_changed: dirty for more than that somebody is fresh */
     unsigned busy;             /* being told: not to be freed */
@@ -42,8 +42,8 @@ struct live_status {
     struct live_digest seen;   /* of the last read */
     struct live_digest sent;   /* of what streams were told last */
     uint64_t sent_ms;
-    struct alarm hold_alarm;   /* while held: when it may be told */
-    uint64_t held_position;    /* where that change was */
+    struct alarm hold_alarm; /* while held: when it may be told */
+    uint64_t held_position;  /* where that change was */
     struct text id;
     char id_bytes[];
 };
@@ -71,14 +71,14 @@ struct live {
     unsigned n_items, n_reads;
     bool in_flight;
     unsigned batch_generation, batch_era; /* of the logs, and ours, when it was asked */
-    unsigned reads_most;       /* of the next */
-    unsigned singles;          /* so many statuses are read one by one, to find the odd one */
+    unsigned reads_most;                  /* of the next */
+    unsigned singles; /* so many statuses are read one by one, to find the odd one */
     size_t batch_bytes;
     uint64_t retry_ms, retry_at_ms;
 
-    bool wants_time;    /* a batch is due, if only for its position */
-    uint64_t time;      /* of the batch that was answered last */
-    uint64_t position;  /* see live_position() */
+    bool wants_time;     /* a batch is due, if only for its position */
+    uint64_t time;       /* of the batch that was answered last */
+    uint64_t position;   /* see live_position() */
     unsigned generation; /* of the log */
     uint64_t floor;      /* the log has all behind this position; UINT64_MAX: not known yet */
     struct live_stats stats;
@@ -348,8 +348,8 @@ static bool is_due_to_streams(struct live *live, struct live_status *status)
  * changed, those are the fresh ones; what the read may have brought already is told to the others
  * when Redis says so.
  */
-static void take_news(struct live *live, struct live_status *status,
-                      const struct status_view *view, bool is_changed)
+static void take_news(struct live *live, struct live_status *status, const struct status_view *view,
+                      bool is_changed)
 {
     struct live_digest before = status->seen;
     struct live_news news = { .id = status->id, .view = view, .position = live->time };
@@ -619,9 +619,7 @@ static void add_item(struct live *live, struct live_status *status, bool is_read
     struct near_cache *cache = live->options.store->cache;
     struct item *item = &live->items[live->n_items++];
 
-    *item = (struct item){ .status = status,
-                           .is_read = is_read,
-                           .is_changed = status->is_changed };
+    *item = (struct item){ .status = status, .is_read = is_read, .is_changed = status->is_changed };
     take_dirty(live, status);
     status->in_batch = true;
     live->n_reads += is_read;
@@ -637,8 +635,7 @@ static void fill_batch(struct live *live)
 
     live->n_items = live->n_reads = 0;
     live->batch_bytes = 0;
-    while (!list_empty(&live->dirty) && live->n_items < items_most &&
-           live->n_reads < reads_most) {
+    while (!list_empty(&live->dirty) && live->n_items < items_most && live->n_reads < reads_most) {
         struct live_status *status = container_of(live->dirty.next, struct live_status, dirty_link);
         bool is_read = is_watched(live, status);
         if (is_read && is_told_from_memory(live, status))

@@ -34,11 +34,11 @@ struct live_status;
 
 /* Of all workers of the process. Zeroed memory is good. */
 struct live_shared {
-    atomic_uint watchers;   /* streams and waits */
-    atomic_uint streams;    /* open ones */
+    atomic_uint watchers;    /* streams and waits */
+    atomic_uint streams;     /* open ones */
     atomic_ullong closed_ms; /* when the last one was closed, on the clock of uv_hrtime() */
-    atomic_uint generation; /* of the logs: counts up when they begin anew */
-    atomic_ullong since;    /* from this position on all workers log; 0: not known yet */
+    atomic_uint generation;  /* of the logs: counts up when they begin anew */
+    atomic_ullong since;     /* from this position on all workers log; 0: not known yet */
 };
 
 /* What has become of a status. Gone when the callback that got it returns. */

@@ -21,8 +21,7 @@ static inline bool live_digest_same(const struct live_digest *a, const struct li
 }
 
 /* Of two that are not the same: whether they differ by progress only. */
-static inline bool live_digest_is_progress(const struct live_digest *a,
-                                           const struct live_digest *b)
+static inline bool live_digest_is_progress(const struct live_digest *a, const struct live_digest *b)
 {
     return a->essence == b->essence;
 }

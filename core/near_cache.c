@@ -9,7 +9,7 @@ enum {
     FIRST_BUCKETS = 1024,
     CHANGES = 1 << 14,
     MADE_OVERHEAD = 1024, /* bytes of what is made, besides those that it holds */
-    LARGEST_SHARE = 8, /* of an entry: so much of the cache, at most */
+    LARGEST_SHARE = 8,    /* of an entry: so much of the cache, at most */
 };
 
 struct near_cache {

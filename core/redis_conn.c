@@ -188,7 +188,8 @@ void redis_conn_drain(struct redis_conn *conn)
             return;
         else
             redis_conn_drop(conn, REDIS_HEALTH_UNREACHABLE,
-                            n == 0 ? "closed by Redis" : uv_strerror(uv_translate_sys_error(errno)));
+                            n == 0 ? "closed by Redis"
+                                   : uv_strerror(uv_translate_sys_error(errno)));
     }
 }
 

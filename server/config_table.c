@@ -83,8 +83,8 @@ const struct setting settings[] = {
              "changes come at once" },
     { AT(event_log_entries), .type = CONFIG_INT, .fallback = "50000", .most = 10000000,
       .doc = "statuses whose last change each thread remembers for event streams that come back" },
-    { AT(event_log_age), .type = CONFIG_DURATION, .fallback = "5m", .least = 1000,
-      .most = 86400000, .doc = "and for how long" },
+    { AT(event_log_age), .type = CONFIG_DURATION, .fallback = "5m", .least = 1000, .most = 86400000,
+      .doc = "and for how long" },
 
     { .group = "Private Redis (when `redis` is empty)",
       AT(data_dir),

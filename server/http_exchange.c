@@ -83,7 +83,8 @@ static bool ask_for_part(struct http_exchange *exchange)
     return false;
 }
 
-/* In HTTP/1.0 a close is the end of the body: a reset is not. It also throws away what is queued. */
+/* In HTTP/1.0 a close is the end of the body: a reset is not. It also throws away what is queued.
+ */
 static void reset_when_closed(int fd)
 {
     const struct linger linger = { .l_onoff = 1 };

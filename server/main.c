@@ -3,8 +3,8 @@
  * a loop of its own, for signals and for the private Redis: it serves no request.
  */
 #include "api/routes.h"
-#include "core/log.h"
 #include "core/live.h"
+#include "core/log.h"
 #include "core/mem.h"
 #include "core/write_marks.h"
 #include "server/child_exec.h"

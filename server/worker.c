@@ -9,10 +9,10 @@
  */
 #include "server/worker.h"
 
-#include "core/log.h"
 #include "api/event_stream.h"
 #include "api/watchers.h"
 #include "core/live.h"
+#include "core/log.h"
 #include "core/mem.h"
 #include "core/near_cache.h"
 #include "core/tracking.h"
@@ -261,8 +261,8 @@ struct worker *worker_start(const struct worker_options *options)
     init_handles(worker);
     walk_gate_init(&worker->gate);
     worker->redis = redis_pool_create(&worker->loop, &options->redis);
-    worker->tracking = tracking_create(&worker->loop, &options->redis, options->prefix,
-                                       &tracking_events, worker);
+    worker->tracking =
+        tracking_create(&worker->loop, &options->redis, options->prefix, &tracking_events, worker);
     if (options->near_cache_bytes)
         worker->cache = near_cache_create(options->near_cache_bytes, options->marks, http_unmake,
                                           catch_up, worker);

@@ -53,8 +53,8 @@ struct sse *sse_open(unsigned short port, const char *target, const char *header
                                    .sin_port = htons(port),
                                    .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
     char request[2048];
-    int n = snprintf(request, sizeof request, "GET %s HTTP/1.1\r\nHost: localhost\r\n%s\r\n", target,
-                     headers);
+    int n = snprintf(request, sizeof request, "GET %s HTTP/1.1\r\nHost: localhost\r\n%s\r\n",
+                     target, headers);
 
     sse->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     add(&sse->raw, "", 0);

@@ -8,9 +8,9 @@
 struct sse;
 
 struct sse_event {
-    char name[32];  /* "": just an id, or a comment */
-    char *data;     /* "": none */
-    char id[32];    /* "": none in this block */
+    char name[32]; /* "": just an id, or a comment */
+    char *data;    /* "": none */
+    char id[32];   /* "": none in this block */
     bool is_comment;
 };
 

@@ -509,8 +509,8 @@ static void who_goes_away_is_noticed(void **state)
     struct sse *sse;
 
     (void)state;
-    service_start(&service, (const char *const[]){ "--heartbeat", "100ms", "--max-watchers", "4",
-                                                   NULL });
+    service_start(&service,
+                  (const char *const[]){ "--heartbeat", "100ms", "--max-watchers", "4", NULL });
     expect(&service, 201, "PUT", "/statuses/a", NULL);
     for (unsigned round = 0; round < 3; round++) {
         struct sse *streams[4];
@@ -646,7 +646,8 @@ static void streams_that_end_are_answers_like_others(void **state)
 
 static void pages_of_allowed_origins_may_watch(void **state)
 {
-    static const char *const paths[] = { "/statuses/a", "/statuses/a/events", "/events", "/statuses" };
+    static const char *const paths[] = { "/statuses/a", "/statuses/a/events", "/events",
+                                         "/statuses" };
     struct service service;
 
     (void)state;
@@ -654,8 +655,8 @@ static void pages_of_allowed_origins_may_watch(void **state)
                   (const char *const[]){ "--allowed-origins", "https://good.example", NULL });
     expect(&service, 201, "PUT", "/statuses/a", NULL);
     for (unsigned i = 0; i < 4; i++) {
-        const struct answer *answer = expect_with(&service, 200, "Origin: https://good.example",
-                                                  "HEAD", paths[i], NULL);
+        const struct answer *answer =
+            expect_with(&service, 200, "Origin: https://good.example", "HEAD", paths[i], NULL);
         expect_header(answer, "Access-Control-Allow-Origin", "https://good.example");
         expect_header(answer, "Vary", "Origin");
         answer = expect_with(&service, 200, "Origin: https://evil.example", "HEAD", paths[i], NULL);
@@ -672,9 +673,9 @@ static void pages_of_allowed_origins_may_watch(void **state)
         assert_int_equal(answer->status, 204);
         expect_header(answer, "Access-Control-Allow-Origin", NULL);
     }
-    expect_header(expect_with(&service, 404, "Origin: https://good.example", "GET",
-                              "/statuses/none", NULL),
-                  "Access-Control-Allow-Origin", "https://good.example");
+    expect_header(
+        expect_with(&service, 404, "Origin: https://good.example", "GET", "/statuses/none", NULL),
+        "Access-Control-Allow-Origin", "https://good.example");
     expect_header(expect_with(&service, 200, "Origin: https://good.example", "GET",
                               "/statuses/a/attempts", NULL),
                   "Access-Control-Allow-Origin", NULL);

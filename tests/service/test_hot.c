@@ -78,8 +78,8 @@ static void whoever_changes_it_the_next_read_sees_it(void **state)
         else if (i % 3 == 1)
             store(service, "HSET jobba:id:b data %u", i);
         else
-            store(service, "EVAL %s 1 jobba:id:b %u", "redis.call('HSET', KEYS[1], 'data', ARGV[1])",
-                  i);
+            store(service, "EVAL %s 1 jobba:id:b %u",
+                  "redis.call('HSET', KEYS[1], 'data', ARGV[1])", i);
         for (unsigned k = 0; k < 3; k++)
             expect_member(expect(service, 200, "GET", "/statuses/b", NULL), "data", body);
     }

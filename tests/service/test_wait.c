@@ -9,7 +9,8 @@ static struct raw *ask_later(struct service *service, const char *target, const 
     struct raw *raw = raw_open(service->port);
     char request[1024];
 
-    snprintf(request, sizeof request, "GET %s HTTP/1.1\r\nHost: localhost\r\n%s\r\n", target, header);
+    snprintf(request, sizeof request, "GET %s HTTP/1.1\r\nHost: localhost\r\n%s\r\n", target,
+             header);
     raw_send(raw, request);
     return raw;
 }
@@ -87,8 +88,9 @@ static void until_waits_for_a_state_or_a_group(void **state)
 {
     static const struct {
         const char *until, *enter;
-    } cases[] = { { "succeeded", "succeeded" }, { "completed", "failed" }, { "terminal", "killed" },
-                  { "terminal", "succeeded" },  { "queued", "queued" },    { "incomplete", "queued" } };
+    } cases[] = { { "succeeded", "succeeded" }, { "completed", "failed" },
+                  { "terminal", "killed" },     { "terminal", "succeeded" },
+                  { "queued", "queued" },       { "incomplete", "queued" } };
     struct service *service = *state;
     char target[128], path[64];
 
@@ -149,9 +151,15 @@ static void bad_parameters_are_named(void **state)
     static const struct {
         const char *query, *culprit;
     } cases[] = {
-        { "wait=", "wait" },          { "wait=x", "wait" },       { "wait=5h", "wait" },
-        { "wait=-1", "wait" },        { "wait=1&wait=2", "wait" }, { "wait=1&rev=x", "rev" },
-        { "wait=1&until=done", "until" }, { "rev=1", "rev" },     { "until=completed", "until" },
+        { "wait=", "wait" },
+        { "wait=x", "wait" },
+        { "wait=5h", "wait" },
+        { "wait=-1", "wait" },
+        { "wait=1&wait=2", "wait" },
+        { "wait=1&rev=x", "rev" },
+        { "wait=1&until=done", "until" },
+        { "rev=1", "rev" },
+        { "until=completed", "until" },
         { "last_event_id=x", "last_event_id" },
     };
     struct service *service = *state;

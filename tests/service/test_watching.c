@@ -29,8 +29,9 @@ static void create_any(struct service *service, unsigned number)
     char body[512], path[64];
     size_t len;
 
-    len = (size_t)snprintf(body, sizeof body, "{\"id\":\"f%u\",\"job_args\":{\"a\":\"v%u\",\"b\":\"v%u\"}",
-                           number, any(3), any(3));
+    len = (size_t)snprintf(body, sizeof body,
+                           "{\"id\":\"f%u\",\"job_args\":{\"a\":\"v%u\",\"b\":\"v%u\"}", number,
+                           any(3), any(3));
     if (any(3))
         len += (size_t)snprintf(body + len, sizeof body - len, ",\"job_name\":\"caf\\u00e9 %u\"",
                                 any(3));
@@ -51,7 +52,7 @@ static void create_any(struct service *service, unsigned number)
 
 static void any_filter(char *query, size_t size)
 {
-    static const char *const times[] = { "recorded", "queued", "started",
+    static const char *const times[] = { "recorded",  "queued", "started",
                                          "succeeded", "failed", "killed" };
     static const char *const groups[] = { "completed", "incomplete", "terminal" };
     size_t len = 0;
@@ -104,8 +105,8 @@ static uint32_t listed(struct service *service, const char *query)
 
     snprintf(target, sizeof target, "/statuses?limit=1000&fields=id%.400s", query);
     list = json_object_get(expect(service, 200, "GET", target, NULL)->json, "statuses");
-    json_array_foreach(list, i, status)
-        set |= 1u << atoi(json_string_value(json_object_get(status, "id")) + 1);
+    json_array_foreach(list, i, status) set |=
+        1u << atoi(json_string_value(json_object_get(status, "id")) + 1);
     return set;
 }
 
@@ -213,9 +214,10 @@ static void *run_jobs(void *arg)
                      "application/json\r\nContent-Length: %zu\r\n\r\n%s",
                      job, strlen(body), body);
         } else {
-            snprintf(request, sizeof request,
-                     "POST /statuses/j%u/%s HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n",
-                     job, state >> 20 & 1 ? "queued" : "failed");
+            snprintf(
+                request, sizeof request,
+                "POST /statuses/j%u/%s HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n",
+                job, state >> 20 & 1 ? "queued" : "failed");
         }
         raw_send(raw, request);
         if (raw_take(raw, PATIENCE_MS) <= 0) {
@@ -322,8 +324,9 @@ static void nobody_misses_a_final_state(void **state)
         pthread_join(writers[i].thread, NULL);
     for (unsigned i = 0; i < JOBS; i++) {
         snprintf(path, sizeof path, "/statuses/j%u", i);
-        assert_until(ask(service, "PATCH", path, "{\"state\":\"succeeded\",\"data\":\"final\"}")
-                         ->status == 200);
+        assert_until(
+            ask(service, "PATCH", path, "{\"state\":\"succeeded\",\"data\":\"final\"}")->status ==
+            200);
         if (i % 4 == 0)
             store(service, "CLIENT KILL TYPE pubsub SKIPME yes");
     }

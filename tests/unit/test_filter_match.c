@@ -3,9 +3,9 @@
 #include "api/filter_match.h"
 #include "tests/unit/unit_test.h"
 
-#define JSON(literal)                                \
-    {                                                \
-        .at = literal, .len = sizeof(literal) - 1    \
+#define JSON(literal)                             \
+    {                                             \
+        .at = literal, .len = sizeof(literal) - 1 \
     }
 
 static const struct status_view view = {
@@ -93,8 +93,8 @@ static void all_conditions_must_hold(void **state)
 
 static void what_is_missing_or_strange_does_not_match(void **state)
 {
-    static const char *const names[] = { "state", "job_name", "job_arg", "job_arg.k",
-                                         "provider_job_id", "recorded_after" };
+    static const char *const names[] = { "state",     "job_name",        "job_arg",
+                                         "job_arg.k", "provider_job_id", "recorded_after" };
     static const char *const values[] = { "unknown", "x", "x", "x", "1", "0" };
     struct status_view strange = { 0 };
 

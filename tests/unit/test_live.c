@@ -6,8 +6,8 @@
 #include <signal.h>
 
 #define TIME_AT(seconds) "*2\r\n$1\r\n" seconds "\r\n$1\r\n0\r\n"
-#define HASH(state, progress)                                                             \
-    "*6\r\n$2\r\nid\r\n$3\r\n\"a\"\r\n$5\r\nstate\r\n$8\r\n\"" state                      \
+#define HASH(state, progress)                                        \
+    "*6\r\n$2\r\nid\r\n$3\r\n\"a\"\r\n$5\r\nstate\r\n$8\r\n\"" state \
     "\"\r\n$8\r\nprogress\r\n$3\r\n" progress "\r\n"
 #define NONE "*0\r\n"
 
@@ -175,9 +175,9 @@ static void progress_is_held_from_streams_but_not_from_waits(void **state)
     struct seen stream, wait;
 
     SCRIPT(of->rig, { TIME_AT("1") }, { HASH("queued", "0.1") }, { TIME_AT("2") },
-           { HASH("queued", "0.2") }, { TIME_AT("3") }, { HASH("queued", "0.3") },
-           { TIME_AT("4") }, { HASH("queued", "0.3") }, { TIME_AT("5") },
-           { HASH("queued", "0.4") }, { TIME_AT("6") }, { HASH("failed", "0.4") });
+           { HASH("queued", "0.2") }, { TIME_AT("3") }, { HASH("queued", "0.3") }, { TIME_AT("4") },
+           { HASH("queued", "0.3") }, { TIME_AT("5") }, { HASH("queued", "0.4") }, { TIME_AT("6") },
+           { HASH("failed", "0.4") });
     watch(of, &stream, true);
     watch(of, &wait, false);
     live_until(of, stream.n && wait.n);
@@ -240,7 +240,7 @@ static void the_log_has_what_changed_since_a_position(void **state)
     live_until(of, of->synced);
     assert_int_equal(of->synced, 1000000);
     assert_true(live_reaches_back(of->live, 1000000));
-    assert_false(live_reaches_back(of->live, 999999)); /* before the log began */
+    assert_false(live_reaches_back(of->live, 999999));  /* before the log began */
     assert_false(live_reaches_back(of->live, 1000001)); /* what is that? */
     live_changed(of->live, TEXT("a"));
     live_changed(of->live, TEXT("b"));

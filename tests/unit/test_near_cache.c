@@ -1,6 +1,6 @@
 /* The near cache: what may be found in it, and when. */
-#include "core/near_cache.h"
 #include "core/mem.h"
+#include "core/near_cache.h"
 #include "tests/unit/unit_test.h"
 
 enum { ROOM = 64 * 1024 };

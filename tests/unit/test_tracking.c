@@ -1,6 +1,6 @@
 /* Redis' messages about changes, against a scripted peer. */
-#include "core/tracking.h"
 #include "core/log.h"
+#include "core/tracking.h"
 #include "tests/lib/fake_redis.h"
 #include "tests/unit/unit_test.h"
 
@@ -9,13 +9,13 @@
 
 enum { TURNS_MAX = 100000 };
 
-#define SUBSCRIBED                         \
-    { .reply = ":77\r\n" }, /* CLIENT ID */ \
-    {                                      \
+#define SUBSCRIBED                                                                \
+    { .reply = ":77\r\n" }, /* CLIENT ID */                                       \
+    {                                                                             \
         .reply = "*3\r\n$9\r\nsubscribe\r\n$20\r\n__redis__:invalidate\r\n:1\r\n" \
     }
-#define TRACKED                \
-    {                          \
+#define TRACKED            \
+    {                      \
         .reply = "+OK\r\n" \
     }
 #define PONG    "*2\r\n$4\r\npong\r\n$0\r\n\r\n"
@@ -213,7 +213,8 @@ static void what_redis_refuses_is_tried_again_and_again(void **state)
     }
     run_until(rig, fake_redis_connections(rig->fake) > 8);
     /* Connections that were made before may take some of this script: then it begins anew. */
-    static const struct fake_line good[] = { SUBSCRIBED, TRACKED,
+    static const struct fake_line good[] = { SUBSCRIBED,
+                                             TRACKED,
                                              { .reply = PONG, .repeat = true } };
     for (unsigned i = 0; !rig->ready; i++) {
         unsigned before = fake_redis_connections(rig->fake);
