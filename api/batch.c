@@ -10,7 +10,6 @@
 #include <stdlib.h>
 
 enum {
-    SLOTS = 128,
     ANSWER_BYTES = 16 * 1024 * 1024, /* beyond it bodies are left out: the changes are made */
 };
 
@@ -31,6 +30,7 @@ struct batch {
     struct operations operations;
     size_t written, taken; /* operations: those before it are done with; have got a slot */
     bool is_pumping;
+    struct gate_pass pass;
     uint64_t deadline_ms;
     size_t n_slots;
     struct slot slots[]; /* operation i is in slot i % n_slots */
@@ -104,6 +104,7 @@ static void answer(struct batch *batch)
 {
     struct api_request *request = batch->request;
 
+    gate_leave(&batch->pass);
     if (answers_lines(batch)) {
         api_answer_text(request, api_format_type(API_FORMAT_NDJSON));
         return;
@@ -301,7 +302,8 @@ struct batch *batch_create(struct api_request *request)
     if (lines)
         prefer_lines(request);
     if (operations_open(&operations, request->body, lines, &message, &errors)) {
-        size_t n_slots = operations.n < SLOTS ? operations.n : SLOTS;
+        size_t most = request->api->batch_slots;
+        size_t n_slots = operations.n < most ? operations.n : most;
         n_slots = n_slots ? n_slots : 1;
         batch = mem_zalloc(sizeof *batch + n_slots * sizeof *batch->slots);
         batch->request = request;
@@ -319,18 +321,25 @@ struct batch *batch_create(struct api_request *request)
     return batch;
 }
 
+static void let_in(struct gate_pass *pass)
+{
+    pump(container_of(pass, struct batch, pass));
+}
+
 void batch_run(struct batch *batch)
 {
     batch->deadline_ms = many_deadline(batch->request);
     if (!answers_lines(batch))
         buf_add_str(&batch->request->answer.body, "{\"results\":[");
-    pump(batch);
+    if (gate_enter(batch->request->api->batches, &batch->pass, let_in))
+        pump(batch);
 }
 
 void batch_destroy(struct batch *batch)
 {
     if (!batch)
         return;
+    gate_leave(&batch->pass);
     for (; batch->written < batch->taken; batch->written++)
         finish_slot(slot_at(batch, batch->written));
     operations_finish(&batch->operations);

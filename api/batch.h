@@ -4,7 +4,7 @@
  * own.
  *
  * So many at a time as there are slots, in one write to Redis for each turn of the worker; those on
- * the same status one after another, in their order.
+ * the same status one after another, in their order. And a few batches at a time: the others wait.
  *
  *   slot: FREE -> WAITING (for an earlier one on the same status) -> RUNNING -> ANSWERED -> FREE
  */

@@ -15,6 +15,7 @@
 #include "api/watch_args.h"
 #include "api/watchers.h"
 #include "core/buf.h"
+#include "core/gate.h"
 #include "core/health.h"
 #include "core/live_digest.h"
 #include "core/status.h"
@@ -63,6 +64,8 @@ const char *http_header_name(enum http_header header); /* lower case */
 struct api {
     struct status_store store;
     struct watchers *watchers;
+    struct gate *batches;               /* those that are at work */
+    unsigned batch_slots;               /* operations of one at a time */
     bool loopback;                      /* listening on a loopback address: check Host */
     const char *const *allowed_hosts;   /* NULL-terminated */
     const char *const *allowed_origins; /* NULL-terminated */

@@ -35,7 +35,7 @@ static enum err submit(struct query *query, const struct redis_call_ops *ops, un
 
 static void end(struct query *query, enum err err)
 {
-    walk_gate_leave(&query->pass);
+    gate_leave(&query->pass);
     query->done(query, err);
 }
 
@@ -268,7 +268,7 @@ static void slice_done(struct redis_call *call, enum err err)
         walked(query);
 }
 
-static void let_in(struct walk_pass *pass)
+static void let_in(struct gate_pass *pass)
 {
     struct query *query = container_of(pass, struct query, pass);
 
@@ -282,7 +282,7 @@ static bool may_walk_on(struct query *query)
     bool is_long = query->slices >= LONG_SLICES || query->looked_at >= LONG_CANDIDATES;
 
     return !is_long || query->pass.is_in ||
-           walk_gate_enter(query->store->gate, &query->pass, let_in);
+           gate_enter(query->store->walks, &query->pass, let_in);
 }
 
 /* A slice has been dealt with: to the next, or to what comes behind the last. */
@@ -295,7 +295,7 @@ static void walked(struct query *query)
             go_on_or_end(query, slice(query));
         return;
     }
-    walk_gate_leave(&query->pass); /* a reader may take its time with the page */
+    gate_leave(&query->pass); /* a reader may take its time with the page */
     idset_finish(&query->seen);
     if (query->mode == QUERY_LIST && cut_page(query))
         go_on_or_end(query, fetch(query));
@@ -518,7 +518,7 @@ static void find_state_time(struct query *query)
 /* What an earlier start with this query left. */
 static void reset(struct query *query)
 {
-    walk_gate_leave(&query->pass);
+    gate_leave(&query->pass);
     matches_clear(&query->matches);
     idset_finish(&query->seen);
     query->fetch_size = FETCH_FIRST;
@@ -582,7 +582,7 @@ void query_go_on(struct query *query)
 
 void query_finish(struct query *query)
 {
-    walk_gate_leave(&query->pass);
+    gate_leave(&query->pass);
     matches_finish(&query->matches);
     idset_finish(&query->seen);
     buf_finish(&query->place);

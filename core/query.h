@@ -18,7 +18,7 @@
 #include "core/redis_call.h"
 #include "core/status_store.h"
 #include "core/status_view.h"
-#include "core/walk_gate.h"
+#include "core/gate.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -74,7 +74,7 @@ struct query {
 
     /* Private. */
     struct redis_call call;
-    struct walk_pass pass;
+    struct gate_pass pass;
     uint64_t nonce;
     enum query_mode mode;
     struct clause all[PLAN_CLAUSES_MAX]; /* the caller's, or that of all states */

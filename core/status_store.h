@@ -8,12 +8,12 @@
 
 struct near_cache;
 struct redis_pool;
-struct walk_gate;
+struct gate;
 
 struct status_store {
     struct redis_pool *pool;
     struct near_cache *cache; /* of what is read whole; NULL: none */
-    struct walk_gate *gate;   /* of its long queries */
+    struct gate *walks;       /* long queries */
     struct text prefix;       /* of all keys: the namespace and ':' */
     size_t errors_max;        /* most bytes that the JSON array of a status' errors may take */
     uint64_t key_lifetime_ms; /* how long an Idempotency-Key is known */

@@ -11,18 +11,23 @@
 
 #include "api/event_stream.h"
 #include "api/watchers.h"
+#include "core/gate.h"
 #include "core/live.h"
 #include "core/log.h"
 #include "core/mem.h"
 #include "core/near_cache.h"
 #include "core/tracking.h"
-#include "core/walk_gate.h"
 
 #include <assert.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
-enum { READY_POLL_MS = 5, LAST_ANSWERS_MS = 200 };
+enum {
+    READY_POLL_MS = 5,
+    LAST_ANSWERS_MS = 200,
+    WALKS_AT_A_TIME = 4,
+    BATCH_SLOTS = 128, /* operations of one batch at a time */
+};
 
 struct worker {
     const struct worker_options *options;
@@ -38,7 +43,7 @@ struct worker {
     struct alarms alarms;
     struct live *live;
     struct watchers watchers;
-    struct walk_gate gate;
+    struct gate walks, batches;
     struct api api;
     atomic_bool was_ready;
     bool stopping;
@@ -253,13 +258,32 @@ static void start_watching(struct worker *worker)
     watchers_init(&worker->watchers);
 }
 
+/* Batches may fill half of the room for calls in flight: the rest is for single reports. */
+static unsigned batch_room(const struct worker_options *options)
+{
+    unsigned room = options->redis.lane_size[REDIS_LANE_FAST] * options->redis.window / 2;
+    return room ? room : 1;
+}
+
+static unsigned batch_slots(const struct worker_options *options)
+{
+    unsigned room = batch_room(options);
+    return room < BATCH_SLOTS ? room : BATCH_SLOTS;
+}
+
+static void init_gates(struct worker *worker)
+{
+    gate_init(&worker->walks, WALKS_AT_A_TIME);
+    gate_init(&worker->batches, batch_room(worker->options) / batch_slots(worker->options));
+}
+
 struct worker *worker_start(const struct worker_options *options)
 {
     struct worker *worker = mem_zalloc(sizeof *worker);
 
     worker->options = options;
     init_handles(worker);
-    walk_gate_init(&worker->gate);
+    init_gates(worker);
     worker->redis = redis_pool_create(&worker->loop, &options->redis);
     worker->tracking =
         tracking_create(&worker->loop, &options->redis, options->prefix, &tracking_events, worker);
@@ -271,10 +295,12 @@ struct worker *worker_start(const struct worker_options *options)
         .watchers = &worker->watchers,
         .store = { .pool = worker->redis,
                    .cache = worker->cache,
-                   .gate = &worker->gate,
+                   .walks = &worker->walks,
                    .prefix = options->prefix,
                    .errors_max = options->errors_max,
                    .key_lifetime_ms = options->key_lifetime_ms },
+        .batches = &worker->batches,
+        .batch_slots = batch_slots(options),
         .loopback = options->loopback,
         .allowed_hosts = options->allowed_hosts,
         .allowed_origins = options->allowed_origins,

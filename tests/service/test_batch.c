@@ -2,6 +2,7 @@
 #include "core/buf.h"
 #include "tests/service/service_test.h"
 
+#include <pthread.h>
 #include <signal.h>
 
 #define NDJSON "Content-Type: application/x-ndjson"
@@ -360,6 +361,53 @@ static void a_huge_answer_is_bounded(void **state)
     buf_finish(&body);
 }
 
+/* ---- many at once ---- */
+
+struct sender {
+    struct service *service;
+    int number, failed;
+};
+
+static void *send_batch(void *arg)
+{
+    enum { N = 400 };
+    struct sender *sender = arg;
+    struct client *client = client_create(sender->service->url);
+    struct buf body = { 0 };
+
+    for (int i = 0; i < N; i++)
+        buf_printf(&body, "{\"method\":\"PUT\",\"path\":\"/statuses/s%d-%d\"}\n", sender->number,
+                   i);
+    const struct answer *answer =
+        client_ask(client, "POST", "/statuses:batch", buf_cstr(&body),
+                   (const char *const[]){ NDJSON, "Prefer: return=minimal", NULL });
+    sender->failed = N;
+    for (const char *at = answer->body; (at = strstr(at, "{\"status\":204")); at++)
+        sender->failed--;
+    buf_finish(&body);
+    client_destroy(client);
+    return NULL;
+}
+
+/* More than there is room for: they wait for each other, and none is refused. */
+static void many_batches_at_once_wait_for_each_other(void **state)
+{
+    enum { SENDERS = 48 };
+    struct service *service = *state;
+    struct sender senders[SENDERS];
+    pthread_t threads[SENDERS];
+
+    for (int i = 0; i < SENDERS; i++) {
+        senders[i] = (struct sender){ .service = service, .number = i };
+        pthread_create(&threads[i], NULL, send_batch, &senders[i]);
+    }
+    for (int i = 0; i < SENDERS; i++)
+        pthread_join(threads[i], NULL);
+    for (int i = 0; i < SENDERS; i++)
+        assert_int_equal(senders[i].failed, 0);
+    expect_store(service, "19200", "SCARD jobba:unknown");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -375,6 +423,7 @@ int main(void)
         FRESH(a_bad_batch_changes_nothing),
         cmocka_unit_test(a_lost_redis_is_told_by_each_operation),
         FRESH(a_huge_answer_is_bounded),
+        FRESH(many_batches_at_once_wait_for_each_other),
         ENDS_CLEANLY,
     };
     return cmocka_run_group_tests_name("batch", tests, service_setup, service_teardown);

@@ -1,19 +1,16 @@
-#include "core/walk_gate.h"
+#include "core/gate.h"
 
-enum { IN_MOST = 4 };
-
-void walk_gate_init(struct walk_gate *gate)
+void gate_init(struct gate *gate, unsigned most)
 {
-    *gate = (struct walk_gate){ 0 };
+    *gate = (struct gate){ .most = most };
     list_init(&gate->waiting);
 }
 
-bool walk_gate_enter(struct walk_gate *gate, struct walk_pass *pass,
-                     void (*let_in)(struct walk_pass *pass))
+bool gate_enter(struct gate *gate, struct gate_pass *pass, void (*let_in)(struct gate_pass *pass))
 {
-    *pass = (struct walk_pass){ .gate = gate, .let_in = let_in };
+    *pass = (struct gate_pass){ .gate = gate, .let_in = let_in };
     list_init(&pass->link);
-    pass->is_in = gate->n_in < IN_MOST;
+    pass->is_in = gate->n_in < gate->most;
     if (pass->is_in)
         gate->n_in++;
     else
@@ -22,13 +19,13 @@ bool walk_gate_enter(struct walk_gate *gate, struct walk_pass *pass,
 }
 
 /* One that is let in may leave at once: then this goes on, and not deeper. */
-static void let_in(struct walk_gate *gate)
+static void let_in(struct gate *gate)
 {
     if (gate->is_letting_in)
         return;
     gate->is_letting_in = true;
-    while (gate->n_in < IN_MOST && !list_empty(&gate->waiting)) {
-        struct walk_pass *pass = container_of(gate->waiting.next, struct walk_pass, link);
+    while (gate->n_in < gate->most && !list_empty(&gate->waiting)) {
+        struct gate_pass *pass = container_of(gate->waiting.next, struct gate_pass, link);
         list_remove(&pass->link);
         pass->is_in = true;
         gate->n_in++;
@@ -37,9 +34,9 @@ static void let_in(struct walk_gate *gate)
     gate->is_letting_in = false;
 }
 
-void walk_gate_leave(struct walk_pass *pass)
+void gate_leave(struct gate_pass *pass)
 {
-    struct walk_gate *gate = pass->gate;
+    struct gate *gate = pass->gate;
 
     if (!gate)
         return;
