@@ -22,8 +22,11 @@
 #include <stdlib.h>
 
 enum {
-    READS_AT_A_TIME = 16,
+    READS_MOST = 16, /* of the backlog at a time; fewer when they are big: */
+    READS_FIRST = 4,
+    READS_BYTES = 64 * 1024,
     BACKLOG_BYTES = 4 * 1024 * 1024, /* of ids: who lets more of them gather is cut */
+    BACKLOG_TAKEN = 64 * 1024,       /* that have been told and take room */
     KNOWN_MOST = 65536,              /* ids of which is known what the reader has been told */
 };
 
@@ -52,9 +55,11 @@ struct feed {
     struct redis_call call;
     const struct status_store *call_store;
     bool is_reading;
-    struct text reading[READS_AT_A_TIME]; /* in `reading_ids` */
+    struct text reading[READS_MOST]; /* in `reading_ids` */
     struct buf reading_ids;
-    unsigned n_reading;
+    unsigned n_reading, reads_most;
+    bool is_one_by_one; /* to find the key that is no status */
+    size_t read_bytes;
 
     /* Those the reader has been sent, or, resumed, those it is known not to have. */
     struct idset known;
@@ -148,8 +153,10 @@ static void add_to_backlog(struct text id, void *arg)
         event_stream_cut(&feed->stream);
         return;
     }
-    if (feed->backlog_at == feed->backlog.len)
-        feed->backlog_at = feed->backlog.len = 0;
+    if (feed->backlog_at == feed->backlog.len || feed->backlog_at > BACKLOG_TAKEN) {
+        buf_consume(&feed->backlog, feed->backlog_at);
+        feed->backlog_at = 0;
+    }
     buf_add_text(&feed->backlog, id);
     buf_add_char(&feed->backlog, '\0');
 }
@@ -193,9 +200,32 @@ static bool backlog_replied(struct redis_call *call, unsigned index,
 
     if (!status_view_of_all(reply, &view, &found))
         return false;
+    for (size_t i = 0; i < FIELD_COUNT; i++)
+        feed->read_bytes += view.field[i].len;
     if (!feed->is_closed && !feed->is_lost)
         tell(feed, feed->reading[index], found ? &view : NULL, NULL);
     return true;
+}
+
+static void adapt_reads(struct feed *feed)
+{
+    size_t fitting = READS_BYTES / (feed->read_bytes / feed->n_reading + 1);
+
+    if (feed->is_one_by_one)
+        fitting = 1;
+    feed->reads_most = fitting < 1 ? 1 : fitting > READS_MOST ? READS_MOST : (unsigned)fitting;
+}
+
+/* Something under a status' key is none: the one that is read alone is no more than gone. */
+static void find_odd_one(struct feed *feed)
+{
+    if (feed->n_reading == 1) {
+        tell(feed, feed->reading[0], NULL, NULL);
+        return;
+    }
+    feed->is_one_by_one = true;
+    for (unsigned i = 0; i < feed->n_reading; i++)
+        add_to_backlog(feed->reading[i], feed);
 }
 
 static void read_backlog(struct feed *feed);
@@ -207,6 +237,11 @@ static void backlog_done(struct redis_call *call, enum err err)
     feed->is_reading = false;
     if (is_interrupted(feed))
         return;
+    if (err == ERR_INTERNAL) {
+        find_odd_one(feed);
+        err = ERR_NONE;
+    }
+    adapt_reads(feed);
     if (err != ERR_NONE)
         event_stream_cut(&feed->stream); /* the reader comes back and says where it was */
     else if (event_stream_is_empty(&feed->stream))
@@ -216,6 +251,7 @@ static void backlog_done(struct redis_call *call, enum err err)
 static void go_live(struct feed *feed)
 {
     feed->step = FEED_LIVE;
+    feed->is_one_by_one = false;
     buf_finish(&feed->backlog);
     buf_finish(&feed->reading_ids);
     feed->backlog_at = 0;
@@ -239,9 +275,10 @@ static void read_backlog(struct feed *feed)
         return;
     }
     feed->n_reading = 0;
+    feed->read_bytes = 0;
     buf_clear(&feed->reading_ids);
-    buf_reserve(&feed->reading_ids, (size_t)READS_AT_A_TIME * STATUS_ID_MAX);
-    while (feed->n_reading < READS_AT_A_TIME && has_backlog(feed)) {
+    buf_reserve(&feed->reading_ids, (size_t)READS_MOST * STATUS_ID_MAX);
+    while (feed->n_reading < feed->reads_most && has_backlog(feed)) {
         struct text id = next_of_backlog(feed);
         feed->reading[feed->n_reading++] =
             (struct text){ .at = feed->reading_ids.data + feed->reading_ids.len, .len = id.len };
@@ -518,6 +555,7 @@ void handle_events(struct api_request *request)
     feed->live = (struct live_feed){ .told = told, .settled = settled, .lost = lost };
     feed->sync.done = synced;
     feed->limit = listing->limit;
+    feed->reads_most = READS_FIRST;
     if (!event_stream_open(&feed->stream)) {
         free(feed);
         return;

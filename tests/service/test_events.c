@@ -614,6 +614,20 @@ static void a_key_that_is_no_status_does_no_harm(void **state)
     store(service, "MSET jobba:id:odd 2 jobba:id:odd3 3");
     expect(service, 201, "PUT", "/statuses/b", NULL);
     expect_event(all, "status", "\"id\":\"b\"");
+    const struct sse_event *block = sse_next_block(all, PATIENCE_MS);
+    assert_true(block && *block->id);
+    char id[32];
+    snprintf(id, sizeof id, "%s", sse_last_id(all));
+    store(service, "SET jobba:id:odd 3");
+    for (unsigned i = 0; i < 20; i++)
+        store(service, "HSET jobba:id:c%u id \"c%u\" state \"queued\"", i, i);
+    struct sse *back = come_back(service, "/events", id); /* among what has changed since */
+    for (unsigned found = 0; found < 20;) {
+        const struct sse_event *event = NEXT(back);
+        assert_non_null(event);
+        found += strcmp(event->name, "status") == 0;
+    }
+    sse_close(back);
     sse_close(all);
 }
 
