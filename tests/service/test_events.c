@@ -321,8 +321,7 @@ static void who_comes_back_hears_exactly_what_it_has_missed(void **state)
     /* What does not match any more is told: the reader may have it. */
     sse = come_back(service, "/events?state=queued", id);
     unsigned unmatched = 0, deleted = 0;
-    for (const struct sse_event *event;
-         (event = NEXT(sse)) && strcmp(event->name, "ready") != 0;) {
+    for (const struct sse_event *event; (event = NEXT(sse)) && strcmp(event->name, "ready") != 0;) {
         unmatched += strcmp(event->name, "unmatched") == 0 && !strstr(event->data, "\"s0\"");
         deleted += strcmp(event->name, "deleted") == 0;
     }
