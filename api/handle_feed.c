@@ -26,6 +26,7 @@ enum {
     READS_FIRST = 4,
     READS_BYTES = 64 * 1024,
     BACKLOG_BYTES = 4 * 1024 * 1024, /* of ids: who lets more of them gather is cut */
+    RETRY_MS = 300,                  /* when Redis could not be asked */
     BACKLOG_TAKEN = 64 * 1024,       /* that have been told and take room */
     KNOWN_MOST = 65536,              /* ids of which is known what the reader has been told */
 };
@@ -36,6 +37,7 @@ struct feed {
     struct event_stream stream;
     struct live_feed live;
     struct live_sync sync;
+    struct alarm retry;
     enum feed_step step;
     bool is_closed;  /* the request is over; freed when nothing is under way */
     bool is_lost;    /* to begin anew, when nothing is under way */
@@ -140,6 +142,19 @@ static void tell(struct feed *feed, struct text id, const struct status_view *vi
 static void begin_anew(struct feed *feed);
 static void free_feed(struct feed *feed);
 
+/* Redis could not be asked. Who has come back does so again, and says where it was; the others are
+ * told anew, in a moment. */
+static void fail(struct feed *feed)
+{
+    if (feed->is_resumed) {
+        event_stream_cut(&feed->stream);
+        return;
+    }
+    feed->step = FEED_SYNC;
+    alarms_set(api_of(feed)->watchers->alarms, &feed->retry,
+               redis_pool_now(api_of(feed)->store.pool) + RETRY_MS);
+}
+
 static bool has_backlog(const struct feed *feed)
 {
     return feed->backlog_at < feed->backlog.len;
@@ -243,7 +258,7 @@ static void backlog_done(struct redis_call *call, enum err err)
     }
     adapt_reads(feed);
     if (err != ERR_NONE)
-        event_stream_cut(&feed->stream); /* the reader comes back and says where it was */
+        fail(feed);
     else if (event_stream_is_empty(&feed->stream))
         read_backlog(feed); /* nothing of it matched */
 }
@@ -293,7 +308,7 @@ static void read_backlog(struct feed *feed)
     };
     feed->is_reading = redis_pool_submit(store->pool, REDIS_LANE_SCAN, &feed->call) == ERR_NONE;
     if (!feed->is_reading)
-        event_stream_cut(&feed->stream);
+        fail(feed);
 }
 
 static void drained(struct event_stream *stream)
@@ -356,7 +371,7 @@ static void list_done(struct query *query, enum err err)
     if (is_interrupted(feed))
         return;
     if (err != ERR_NONE) {
-        event_stream_cut(&feed->stream);
+        fail(feed);
         return;
     }
     take_found(feed);
@@ -390,7 +405,7 @@ static void list(struct feed *feed)
     if (query_list(query) == ERR_NONE)
         return;
     drop_query(feed);
-    event_stream_cut(&feed->stream);
+    fail(feed);
 }
 
 /* ---- SYNC ---- */
@@ -426,8 +441,14 @@ static void begin_anew(struct feed *feed)
     buf_clear(&feed->backlog);
     buf_clear(&feed->found);
     feed->backlog_at = 0;
+    alarms_clear(api_of(feed)->watchers->alarms, &feed->retry);
     live_unsync(live_of(feed), &feed->sync);
     live_sync(live_of(feed), &feed->sync);
+}
+
+static void retry_rang(struct alarm *alarm)
+{
+    begin_anew(container_of(alarm, struct feed, retry));
 }
 
 /* ---- what live tells ---- */
@@ -482,6 +503,7 @@ static void closed(struct event_stream *stream)
 
     live_remove_feed(live_of(feed), &feed->live);
     live_unsync(live_of(feed), &feed->sync);
+    alarms_clear(api_of(feed)->watchers->alarms, &feed->retry);
     feed->is_closed = true;
     if (!feed->query && !feed->is_reading)
         free_feed(feed);
@@ -554,6 +576,7 @@ void handle_events(struct api_request *request)
     feed->stream.position = position_of;
     feed->live = (struct live_feed){ .told = told, .settled = settled, .lost = lost };
     feed->sync.done = synced;
+    feed->retry.rang = retry_rang;
     feed->limit = listing->limit;
     feed->reads_most = READS_FIRST;
     if (!event_stream_open(&feed->stream)) {
