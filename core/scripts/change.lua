@@ -36,8 +36,8 @@ else
 end
 local exists = old[1] or old[2]
 if not exists then
-  if mode == 'change' then return { nonce, 'missing' } end
-  if guarded and wanted_etags ~= '' then return { nonce, 'wrong-etag' } end
+  if mode == 'change' then return refused('missing') end
+  if guarded and wanted_etags ~= '' then return refused('wrong-etag') end
 elseif mode == 'create' then
   return refused('exists')
 end
@@ -111,7 +111,7 @@ end
 if added_error ~= '' then
   local errors = not restart and call('HGET', key, 'errors') or '[]'
   if errors == 'null' then errors = '[]' end
-  if #errors + #added_error + 1 > tonumber(errors_max) then return { nonce, 'errors-full' } end
+  if #errors + #added_error + 1 > tonumber(errors_max) then return refused('errors-full') end
   if errors:sub(1, 1) ~= '[' or errors:sub(-1) ~= ']' then error('errors is not an array') end
   local comma = errors == '[]' and '' or ','
   put('errors', errors:sub(1, -2) .. comma .. added_error .. ']')

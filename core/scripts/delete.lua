@@ -17,7 +17,7 @@ local earlier = replay()
 if earlier then return earlier end
 
 local old = call('HMGET', key, 'id', 'state', 'attempt', 'job_name', 'job_args', 'provider_job_id')
-if not (old[1] or old[2]) then return { nonce, 'missing' } end
+if not (old[1] or old[2]) then return refused('missing') end
 
 local state, states, times, deletable = stored_text(old[2]), {}, {}, force
 local why = guarded and refusal(state, tonumber(old[3]) or 0, false)

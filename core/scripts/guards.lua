@@ -1,14 +1,20 @@
 -- What a change is bound to: a key that makes a repetition harmless, and how the status has to be. Included behind
 -- `local call, key, nonce, prefix, id`; ARGV[4] says how many arguments at the end are guards:
---   key, fingerprint of the request, lifetime of the key in ms, attempt, states (queued,started), ETags ("a", "b" or
+--   key, fingerprint of the request, lifetime of the key in ms, and of a refusal under it, attempt, states (queued,started), ETags ("a", "b" or
 --   *), names of all fields in their order (id,state,...); '' asks for nothing.
 
 -- include record.lua
 
 local last = #ARGV - ARGV[4] -- of the other arguments
-local client_key, fingerprint, key_ms, wanted_attempt, wanted_states, wanted_etags, all_fields = unpack(ARGV, last + 1)
+local client_key, fingerprint, key_ms, refusal_ms, wanted_attempt, wanted_states, wanted_etags, all_fields =
+  unpack(ARGV, last + 1)
 local guarded = client_key ~= nil
 local record_key = guarded and client_key ~= '' and record_key_of(client_key)
+
+local function refusal_of(why)
+  if why == 'missing' or why == 'errors-full' then return { nonce, why } end
+  return { nonce, why, call('HGETALL', key) }
+end
 
 -- The answer to what has been done under this key before; nil: nothing has.
 local function replay()
@@ -16,12 +22,17 @@ local function replay()
   local first, outcome, of = record_at(record_key)
   if not first then return nil end
   if first ~= fingerprint then return { nonce, 'key-reused' } end
+  if outcome == 'refused' then return refusal_of(of) end
   if of == '' or of == id then return { nonce, 'replayed', outcome } end
   return { nonce, 'replayed', outcome, of, call('HGETALL', prefix .. 'id:' .. of) }
 end
 
--- The answer to what the status, as it is, stands in the way of.
-local function refused(why) return { nonce, why, call('HGETALL', key) } end
+-- The answer to what the status, as it is, stands in the way of. It stands for as long as another try of the same
+-- request may be under way: one that was delayed must not make the change when its repetition has been refused.
+local function refused(why)
+  if record_key then redis.pcall('SET', record_key, fingerprint .. ' refused ' .. why, 'PX', refusal_ms) end
+  return refusal_of(why)
+end
 
 -- The change is made, or nothing was to change: with the same step its key is used up. `of`: whose change it was, if
 -- the request does not tell.
