@@ -12,7 +12,7 @@ RUN cd /src && ./dev build
 FROM debian:12-slim
 RUN apt-get update \
  && apt-get install -y --no-install-recommends \
-      libmicrohttpd12 libhiredis0.14 libjansson4 libutf8proc2 libuuid1 libuv1 redis-server curl \
+      libmicrohttpd12 libhiredis0.14 libjansson4 libnettle8 libutf8proc2 libuuid1 libuv1 redis-server curl \
  && rm -rf /var/lib/apt/lists/* \
  && useradd --system --home-dir /var/lib/jobbad --shell /usr/sbin/nologin jobbad \
  && install -d -o jobbad -g jobbad -m 700 /var/lib/jobbad

@@ -138,10 +138,14 @@ static void answer_list(struct api_request *request)
         answer_too_large(request);
     } else if (request->format == API_FORMAT_TEXT) {
         write_table_end(request);
-        api_answer_text(request, "text/plain; charset=utf-8");
+        api_set_etag_of_body(request);
+        if (!api_answer_unchanged(request))
+            api_answer_text(request, "text/plain; charset=utf-8");
     } else {
         write_tail(request);
-        api_answer_json(request, 200);
+        api_set_etag_of_body(request);
+        if (!api_answer_unchanged(request))
+            api_answer_json(request, 200);
     }
 }
 

@@ -33,11 +33,17 @@ static void answer_err(struct api_request *request, enum err err, const struct s
     request->answered(request);
 }
 
-static void answer_status(struct api_request *request, unsigned code,
-                          const struct status_view *view)
+static void write_status_line(struct api_request *request, const struct status_view *view)
 {
     status_json_write(&request->answer.body, view, request->keys);
     buf_add_char(&request->answer.body, '\n');
+}
+
+static void answer_status(struct api_request *request, unsigned code,
+                          const struct status_view *view)
+{
+    status_etag(view, request->answer.etag);
+    write_status_line(request, view);
     api_answer_json(request, code);
 }
 
@@ -206,14 +212,34 @@ void handle_delete(struct api_request *request)
         answer_err(request, err, NULL);
 }
 
+static void answer_whole(struct api_request *request, const struct status_view *view)
+{
+    status_etag(view, request->answer.etag);
+    if (api_answer_unchanged(request))
+        return;
+    write_status_line(request, view);
+    api_answer_json(request, 200);
+}
+
+/* Some of its keys: with a version of their own, as the rest may change without them. */
+static void answer_part(struct api_request *request, const struct status_view *view)
+{
+    write_status_line(request, view);
+    api_set_etag_of_body(request);
+    if (!api_answer_unchanged(request))
+        api_answer_json(request, 200);
+}
+
 static void get_done(struct status_op *op, enum err err, const struct status_view *view)
 {
     struct api_request *request = request_of(op);
 
     if (err != ERR_NONE)
         answer_err(request, err, NULL);
+    else if (request->keys == STATUS_KEYS_ALL)
+        answer_whole(request, view);
     else
-        answer_status(request, 200, view);
+        answer_part(request, view);
 }
 
 static void read_status(struct api_request *request, uint32_t fields, status_done_fn *done)
@@ -238,6 +264,9 @@ static void get_data_done(struct status_op *op, enum err err, const struct statu
         return;
     }
     struct text data = view->field[FIELD_DATA];
+    status_etag(view, request->answer.etag);
+    if (api_answer_unchanged(request))
+        return;
     buf_add_text(&request->answer.body, data.at ? data : TEXT("null"));
     buf_add_char(&request->answer.body, '\n');
     api_answer_json(request, 200);
@@ -245,7 +274,7 @@ static void get_data_done(struct status_op *op, enum err err, const struct statu
 
 void handle_get_data(struct api_request *request)
 {
-    read_status(request, FIELD_BIT(FIELD_DATA), get_data_done);
+    read_status(request, FIELDS_ALL, get_data_done); /* all: the ETag is that of the status */
 }
 
 /* ---- attempts ---- */
@@ -280,7 +309,9 @@ static void attempts_done(struct status_attempts *attempts, enum err err)
         return;
     }
     buf_add_str(&request->answer.body, "]}\n");
-    api_answer_json(request, 200);
+    api_set_etag_of_body(request);
+    if (!api_answer_unchanged(request))
+        api_answer_json(request, 200);
 }
 
 void handle_attempts(struct api_request *request)

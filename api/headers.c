@@ -128,6 +128,26 @@ bool prefer_is_minimal(struct text prefer)
     return false;
 }
 
+/* Without the mark of a weak one. */
+static struct text opaque_tag(struct text etag)
+{
+    if (text_starts(etag, "W/")) {
+        etag.at += 2;
+        etag.len -= 2;
+    }
+    return etag;
+}
+
+bool if_none_match_has(struct text if_none_match, const char *etag)
+{
+    struct text part, wanted = opaque_tag(text_of(etag));
+
+    while (next_part(&if_none_match, ',', &part)) /* no tag of ours has a comma */
+        if (text_is(part, "*") || text_equal(opaque_tag(part), wanted))
+            return true;
+    return false;
+}
+
 /* "name:port" or "[v6]:port" without the port. */
 static struct text without_port(struct text host)
 {

@@ -21,6 +21,12 @@ bool content_type_is_json(struct text content_type);
 /* Whether Prefer has return=minimal. */
 bool prefer_is_minimal(struct text prefer);
 
+/*
+ * Whether If-None-Match names this ETag, or any ("*"): the weak comparison, which does not look at a
+ * W/ (RFC 9110, 13.1.2).
+ */
+bool if_none_match_has(struct text if_none_match, const char *etag);
+
 /* Whether Host names this machine's loopback, or is in the list; a port is allowed behind it. */
 bool host_is_allowed(struct text host, const char *const *allowed);
 

@@ -1,6 +1,9 @@
 #include "api/request.h"
 
+#include "api/headers.h"
+
 #include <assert.h>
+#include <stdio.h>
 
 static const char *const method_names[] = {
     [HTTP_GET] = "GET",         [HTTP_HEAD] = "HEAD",   [HTTP_POST] = "POST",
@@ -17,6 +20,11 @@ static const char *const header_names[] = {
     [HTTP_HEADER_ACCEPT] = "accept",
     [HTTP_HEADER_CONTENT_TYPE] = "content-type",
     [HTTP_HEADER_PREFER] = "prefer",
+    [HTTP_HEADER_IDEMPOTENCY_KEY] = "idempotency-key",
+    [HTTP_HEADER_IF_MATCH] = "if-match",
+    [HTTP_HEADER_IF_NONE_MATCH] = "if-none-match",
+    [HTTP_HEADER_CACHE_CONTROL] = "cache-control",
+    [HTTP_HEADER_LAST_EVENT_ID] = "last-event-id",
 };
 _Static_assert(sizeof header_names / sizeof *header_names == HTTP_HEADER_COUNT,
                "a name for each header");
@@ -86,6 +94,24 @@ void api_answer_json(struct api_request *request, unsigned status)
     set_status(request, status);
     request->answer.content_type = "application/json";
     request->answered(request);
+}
+
+void api_set_etag_of_body(struct api_request *request)
+{
+    char digest[DIGEST_LEN + 1];
+    struct text body = buf_text(&request->answer.body);
+
+    digest_of(&body, 1, digest);
+    snprintf(request->answer.etag, sizeof request->answer.etag, "W/\"%s\"", digest);
+}
+
+bool api_answer_unchanged(struct api_request *request)
+{
+    if (!if_none_match_has(request->header[HTTP_HEADER_IF_NONE_MATCH], request->answer.etag))
+        return false;
+    buf_clear(&request->answer.body);
+    api_answer_empty(request, 304);
+    return true;
 }
 
 void api_answer_text(struct api_request *request, const char *content_type)

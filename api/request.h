@@ -16,6 +16,7 @@
 #include "core/health.h"
 #include "core/status.h"
 #include "core/status_attempts.h"
+#include "core/status_etag.h"
 #include "core/status_id.h"
 
 #include <stdbool.h>
@@ -44,6 +45,11 @@ enum http_header {
     HTTP_HEADER_ACCEPT,
     HTTP_HEADER_CONTENT_TYPE,
     HTTP_HEADER_PREFER,
+    HTTP_HEADER_IDEMPOTENCY_KEY,
+    HTTP_HEADER_IF_MATCH,
+    HTTP_HEADER_IF_NONE_MATCH,
+    HTTP_HEADER_CACHE_CONTROL,
+    HTTP_HEADER_LAST_EVENT_ID,
     HTTP_HEADER_COUNT
 };
 
@@ -74,6 +80,7 @@ struct api_answer {
     char location[sizeof "/statuses/" + STATUS_ID_MAX]; /* "": none */
     char allow[64];                                     /* "": none */
     struct buf link;                                    /* empty: none */
+    char etag[sizeof "W/" + STATUS_ETAG_LEN];           /* "": none */
     /*
      * Of a body that comes in parts: called when all of `body` has been sent, to fill it again and
      * then, now or later, call api_answer_part() or api_answer_cut(). NULL: `body` is the rest.
@@ -140,6 +147,12 @@ void api_finish(struct api_request *request);
 void api_answer_empty(struct api_request *request, unsigned status);
 /* 200 or another success with the JSON in request->answer.body. */
 void api_answer_json(struct api_request *request, unsigned status);
+/* The ETag of what is in request->answer.body: a weak one, as it names no status that a change could
+ * ask for with If-Match. */
+void api_set_etag_of_body(struct api_request *request);
+/* Answers 304 if the client has what the answer's ETag names; false: it has not, nothing is answered.
+ */
+bool api_answer_unchanged(struct api_request *request);
 /* 200, with a body of any length in parts: the first is in request->answer.body. */
 void api_answer_parts(struct api_request *request, const char *content_type,
                       void (*more)(struct api_request *request));

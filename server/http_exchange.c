@@ -157,6 +157,7 @@ static void add_headers(struct MHD_Response *response, struct http_exchange *exc
     add_common_headers(response);
     add_header(response, "Location", answer->location);
     add_header(response, "Allow", answer->allow);
+    add_header(response, "ETag", answer->etag);
     if (answer->link.len)
         add_header(response, "Link", buf_cstr(&exchange->request.answer.link));
     if (answer->preference_applied)
