@@ -69,6 +69,11 @@ enum api_format { API_FORMAT_JSON, API_FORMAT_NDJSON, API_FORMAT_TEXT, API_FORMA
 const char *api_format_type(enum api_format format); /* media type */
 
 struct api_request;
+struct asset;
+
+struct api_header {
+    const char *name, *value;
+};
 
 struct api_answer {
     unsigned status;
@@ -81,6 +86,8 @@ struct api_answer {
     char allow[64];                                     /* "": none */
     struct buf link;                                    /* empty: none */
     char etag[sizeof "W/" + STATUS_ETAG_LEN];           /* "": none */
+    const char *cache_control;                          /* NULL: no-store */
+    const struct api_header *headers;                   /* further ones, up to a NULL; or NULL */
     /*
      * Of a body that comes in parts: called when all of `body` has been sent, to fill it again and
      * then, now or later, call api_answer_part() or api_answer_cut(). NULL: `body` is the rest.
@@ -106,13 +113,14 @@ struct api_request {
 
     /* Set by the router. */
     const struct route *route;
-    struct text id;          /* path parameter: valid id, or "id:n" where the route takes it */
-    enum state state;        /* path parameter */
-    uint32_t keys;           /* query parameter `fields` */
-    bool force;              /* query parameter */
-    enum api_format format;  /* by Accept */
-    bool minimal;            /* Prefer: return=minimal */
-    struct listing *listing; /* of routes that take one */
+    struct text id;            /* path parameter: valid id, or "id:n" where the route takes it */
+    enum state state;          /* path parameter */
+    const struct asset *asset; /* path parameter */
+    uint32_t keys;             /* query parameter `fields` */
+    bool force;                /* query parameter */
+    enum api_format format;    /* by Accept */
+    bool minimal;              /* Prefer: return=minimal */
+    struct listing *listing;   /* of routes that take one */
 
     /* Set by the handler. */
     struct api_answer answer;
@@ -147,10 +155,11 @@ void api_finish(struct api_request *request);
 void api_answer_empty(struct api_request *request, unsigned status);
 /* 200 or another success with the JSON in request->answer.body. */
 void api_answer_json(struct api_request *request, unsigned status);
-/* The ETag of what is in request->answer.body: a weak one, as it names no status that a change could
- * ask for with If-Match. */
+/* The ETag of what is in request->answer.body: a weak one, as it names no status that a change
+ * could ask for with If-Match. */
 void api_set_etag_of_body(struct api_request *request);
-/* Answers 304 if the client has what the answer's ETag names; false: it has not, nothing is answered.
+/* Answers 304 if the client has what the answer's ETag names; false: it has not, nothing is
+ * answered.
  */
 bool api_answer_unchanged(struct api_request *request);
 /* 200, with a body of any length in parts: the first is in request->answer.body. */
