@@ -97,8 +97,9 @@ export class FilterForm {
         {},
         h(
           "a",
-          { class: "chip", href: listHash(without(params, name, value)), "aria-label": `Remove the filter ${name} ${value}` },
-          h("span", { class: "chip-name" }, name),
+          { class: "chip", href: listHash(without(params, name, value)) },
+          h("span", { class: "hidden" }, "Remove the filter "),
+          h("span", { class: "chip-name" }, `${name} `),
           h("span", { class: "chip-value" }, value),
           h("span", { class: "chip-x", "aria-hidden": "true" }, "×"),
         ),

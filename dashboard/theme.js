@@ -3,7 +3,7 @@
 (() => {
   const KEY = "jobbad-theme";
   const NEXT = { auto: "light", light: "dark", dark: "auto" };
-  const NAMES = { auto: "as the system", light: "light", dark: "dark" };
+  const NAMES = { auto: "Auto", light: "Light", dark: "Dark" };
 
   function stored() {
     try {
@@ -18,7 +18,7 @@
     document.documentElement.dataset.theme = theme;
     const button = document.getElementById("theme");
     if (!button) return;
-    button.textContent = { auto: "Auto", light: "Light", dark: "Dark" }[theme];
+    button.textContent = NAMES[theme];
     button.setAttribute("aria-label", `Colours: ${NAMES[theme]}`);
   }
 
