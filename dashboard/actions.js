@@ -5,7 +5,8 @@ import { confirm } from "./dialog.js";
 import { toast } from "./dom.js";
 import { plural } from "./format.js";
 
-const nameOf = (status) => `${status.job_name ?? "unnamed"} (${status.id})`;
+/** Isolated (FSI ... PDI): a name can't turn the direction of the text around it. */
+const nameOf = (status) => `\u2068${status.job_name ?? "unnamed"}\u2069 (${status.id})`;
 
 /** Resolves to the status as it then is, or null when nothing was done. */
 export async function killOne(status) {

@@ -100,5 +100,6 @@ window.addEventListener("hashchange", () => {
   history.replaceState({ jobbad: true }, "");
   navigate();
 });
+connection.recovered = () => view?.reload();
 connection.show();
 navigate();

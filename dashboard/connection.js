@@ -7,11 +7,6 @@ let mode = "connecting";
 let lostAt = null;
 let trouble = ""; // the service answers, but can't do its work
 
-const lostFor = () => {
-  const seconds = Math.round((Date.now() - lostAt) / 1000);
-  return `Connection lost ${seconds < 60 ? `${seconds} s` : `${Math.floor(seconds / 60)} min`} ago.`;
-};
-
 function show() {
   const shown = lostAt ? "lost" : mode;
   const paused = document.body.dataset.paused === "true" && !lostAt;
@@ -21,7 +16,7 @@ function show() {
   const banner = byId("banner");
   banner.hidden = !lostAt && !trouble;
   const told = trouble ? `${trouble} What you see is the last that was read.` : "";
-  setText(banner, lostAt ? `${lostFor()} What you see may be old; it catches up by itself.` : told);
+  setText(banner, lostAt ? `Connection lost at ${lostAt.toTimeString().slice(0, 8)}. What you see may be old; it catches up by itself.` : told);
 }
 
 export const connection = {
@@ -39,17 +34,20 @@ export const connection = {
   },
   /** A request got none. */
   down() {
-    lostAt ??= Date.now();
+    lostAt ??= new Date();
     show();
   },
   get lost() {
     return lostAt !== null;
   },
+  /** The service says that it can't; "": it can. */
   trouble(text) {
+    const isOver = trouble && !text;
     trouble = text;
     show();
+    if (isOver) connection.recovered();
   },
+  /** Set by the application: read again what is shown. */
+  recovered() {},
   show,
 };
-
-setInterval(() => lostAt && show(), 1000);

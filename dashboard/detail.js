@@ -95,6 +95,7 @@ export class DetailView {
     this.facts = h("dl", { class: "facts" });
     this.kill = h("button", { type: "button", on: { click: () => this.#kill() } }, "Request kill…");
     this.remove = h("button", { type: "button", class: "danger-text", on: { click: () => this.#delete() } }, "Delete…");
+    this.same = h("a", { class: "button", hidden: true }, "Others of this name");
     this.state = h("div", { class: "state", role: "status", data: { kind: "loading" } }, "Loading…");
     this.content = h("div", { class: "detail-content", hidden: true });
     this.main = h("div", {});
@@ -120,6 +121,7 @@ export class DetailView {
           this.kill,
           this.remove,
           h("span", { class: "grow" }),
+          this.same,
           h("a", { class: "button", href: href(statusPath(id)), target: "_blank", rel: "noopener" }, "JSON"),
         ),
       ),
@@ -184,6 +186,8 @@ export class DetailView {
     this.content.hidden = false;
     this.#say("");
     setText(this.title, status.job_name ?? "unnamed");
+    this.same.hidden = status.job_name === null;
+    this.same.href = listHash(new URLSearchParams([["job_name", status.job_name ?? ""]]));
     document.title = `${status.state}: ${status.job_name ?? status.id} · jobbad`;
     setBadge(this.badge, status.state);
     setBar(this.bar, status);
@@ -267,6 +271,10 @@ export class DetailView {
 
   async #delete() {
     if (await deleteOne(this.#status)) this.#showGone("This status has been deleted.");
+  }
+
+  reload() {
+    this.#load();
   }
 
   pause(paused) {

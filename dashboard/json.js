@@ -31,9 +31,15 @@ export function compact(value) {
   return JSON.stringify(value);
 }
 
+/** A JSON string; what would turn the direction of writing, or can't be seen, is escaped. */
+const quoted = (text) =>
+  JSON.stringify(text).replaceAll(/[\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g, (c) =>
+    `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+
 function scalar(value) {
   if (value instanceof Digits || typeof value === "number") return h("span", { class: "j-number" }, String(value));
-  if (typeof value === "string") return h("span", { class: "j-string" }, JSON.stringify(value));
+  if (typeof value === "string") return h("span", { class: "j-string" }, quoted(value));
   return h("span", { class: "j-word" }, String(value));
 }
 
@@ -52,7 +58,7 @@ function lines(value, indent) {
     open,
     ...members.flatMap(([name, item], i) => [
       `\n${inner}`,
-      ...(isList ? [] : [h("span", { class: "j-name" }, JSON.stringify(name)), ": "]),
+      ...(isList ? [] : [h("span", { class: "j-name" }, quoted(name)), ": "]),
       ...lines(item, inner),
       i < members.length - 1 ? "," : "",
     ]),

@@ -290,6 +290,10 @@ export class ListView {
     if (await action(filtersOf(this.#params))) this.#load();
   }
 
+  reload() {
+    this.#load();
+  }
+
   pause(paused) {
     this.#paused = paused;
     if (paused || !this.#missed) return;

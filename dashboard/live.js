@@ -8,7 +8,7 @@ import { parse } from "./json.js";
 const RETRY_MS = 500;
 const RETRY_MAX_MS = 5_000;
 const POLL_MS = 4000;
-const STREAM_AGAIN_MS = 60_000;
+const STREAM_AGAIN_MS = 30_000;
 const REFUSALS_TO_POLL = 2; // the service answers, but has no stream
 
 const jitter = (ms) => ms * (0.75 + Math.random() / 2);

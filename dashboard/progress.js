@@ -215,11 +215,10 @@
       height: 100%;
       border-radius: inherit;
       background: var(--jobbad-fill, #2f6fd6);
-      transform: scaleX(0);
-      transform-origin: left;
+      transform: translateX(calc((var(--share, 0) - 1) * 100%));
       transition: transform 0.25s ease-out;
     }
-    :host(:dir(rtl)) .fill { transform-origin: right; }
+    :host(:dir(rtl)) .fill { transform: translateX(calc((1 - var(--share, 0)) * 100%)); }
     .track[data-state="succeeded"] .fill { background: var(--jobbad-succeeded, #1f8a4f); }
     .track[data-state="failed"] { background: var(--jobbad-failed-track, rgb(200 50 40 / 25%)); }
     .track[data-state="failed"] .fill { background: var(--jobbad-failed, #c63a30); }
@@ -305,7 +304,7 @@
       this.#track.setAttribute("aria-valuetext", text.replace(" · ", ", "));
       if (hasProgress) this.#track.setAttribute("aria-valuenow", String(percent));
       else this.#track.removeAttribute("aria-valuenow");
-      this.#fill.style.transform = `scaleX(${share})`;
+      this.#fill.style.setProperty("--share", String(share));
       if (this.#label.textContent !== label) this.#label.textContent = label;
       if (this.#text.textContent !== text) this.#text.textContent = text;
       this.#announce(isLost ? "lost" : shown.state);

@@ -25,7 +25,7 @@ export function bar() {
 export function setBar({ element, track, fill, number }, { state, progress }) {
   const value = percent(progress);
   element.dataset.state = state;
-  fill.style.transform = `scaleX(${value / 100})`;
+  fill.style.setProperty("--share", value / 100);
   track.setAttribute("aria-valuenow", value);
   setText(number, `${value}%`);
 }

@@ -318,6 +318,20 @@ async function comesBack({ open }) {
   for (const check of unmarked) await check();
 }
 
+async function redisAway({ open }) {
+  await service.create({ id: "before", job_name: "Import" });
+  const page = await open("/", { meant: /503 .*/ });
+  await page.waitForSelector(row("before"));
+  await service.stopRedis();
+  await hasText(page, "#banner", "last that was read");
+  await page.waitForSelector(row("before")); // what is known stays in sight
+  await service.startRedis();
+  await until("the service is ready again", async () => (await fetch(`${service.url}/health/ready`)).ok);
+  await service.create({ id: "after", job_name: "Import" });
+  await isListed(page, ["after"]); // this Redis keeps nothing over a restart
+  await until("the banner is gone", async () => !(await page.isVisible("#banner")));
+}
+
 const HOSTILE = `<img src=x onerror="alert(1)"><script>alert(2)</script>"'&{{7*7}}\u202e javascript:alert(3)`;
 
 async function hostile({ open }) {
@@ -339,6 +353,7 @@ async function hostile({ open }) {
   assert.deepEqual(hrefs.filter((href) => !/^http:\/\/127\.0\.0\.1:/.test(href)), []);
   await page.click("text=Delete…");
   await hasText(page, "dialog .dialog-text", "<script>alert(2)</script>");
+  assert.doesNotMatch(await page.locator(".errors .json").textContent(), /\u202e/, "JSON shows what can't be seen");
   await page.keyboard.press("Escape");
   await page.click(".pairs a >> nth=0");
   await page.waitForSelector(".chip");
@@ -527,6 +542,7 @@ await withStage([service, browser], () =>
     ["all that match are deleted by force only after an explicit choice", forceDeleteMatching],
     ["kills of all that match are requested", killMatching],
     ["a lost connection is told, and made up for", comesBack],
+    ["trouble of Redis is told in words, and made up for", redisAway],
     ["hostile strings are inert", hostile],
     ["the keyboard does it all", keyboardOnly],
     ["nothing is too wide for a phone", phone],

@@ -52,11 +52,20 @@ export class Service {
   }
 
   async start() {
+    await this.startRedis();
+    await this.startJobbad();
+  }
+
+  async startRedis() {
     this.#redis = spawn("redis-server", ["--port", "0", "--unixsocket", this.socket, "--dir", this.dir, "--save", ""], {
       stdio: "ignore",
     });
     await until("Redis has its socket", () => existsSync(this.socket));
-    await this.startJobbad();
+  }
+
+  async stopRedis() {
+    await this.#kill(this.#redis);
+    rmSync(this.socket, { force: true });
   }
 
   /** On the port that it had before, if it had one. */
@@ -72,19 +81,18 @@ export class Service {
     await until("jobbad is ready", async () => (await fetch(`${this.url}/health/ready`)).ok);
   }
 
-  async stopJobbad() {
-    const end = ended(this.#jobbad);
-    this.#jobbad.kill("SIGKILL");
+  stopJobbad = () => this.#kill(this.#jobbad);
+
+  async #kill(child) {
+    if (!child || child.exitCode !== null || child.signalCode !== null) return;
+    const end = ended(child);
+    child.kill("SIGKILL");
     await end;
   }
 
   async stop() {
-    for (const child of [this.#jobbad, this.#redis]) {
-      if (!child || child.exitCode !== null || child.signalCode !== null) continue;
-      const end = ended(child);
-      child.kill("SIGKILL");
-      await end;
-    }
+    await this.#kill(this.#jobbad);
+    await this.#kill(this.#redis);
     rmSync(this.dir, { recursive: true, force: true });
   }
 
