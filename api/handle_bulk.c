@@ -51,7 +51,7 @@ static void answer_interrupted(struct api_request *request, const struct bulk *b
 
     buf_printf(&detail,
                "At least %llu statuses were %s; each of the others was done whole or not touched. "
-               "Repeat the request to go on.",
+               "Repeat the request, under the same Idempotency-Key if it had one, to go on.",
                (unsigned long long)bulk->changed, kind_of(bulk)->done);
     answer_detail(request, lasting ? problem_of_err(err) : PROBLEM_UNFINISHED, &detail);
 }
@@ -60,6 +60,7 @@ static void bulk_done(struct bulk *bulk, enum err err)
 {
     struct api_request *request = bulk->arg;
 
+    request->answer.replayed = bulk->replayed;
     if (err == ERR_NONE && bulk->dry_run)
         answer_count(request, "matched", bulk->matched);
     else if (err == ERR_NONE)
@@ -84,7 +85,9 @@ static void start(struct api_request *request, enum bulk_change change, bool onl
         api_answer_culprit(request, PROBLEM_MALFORMED_QUERY, field, wrong);
         return;
     }
+    api_sign(request, buf_text(&request->listing->json.raw));
     bulk->store = &request->api->store;
+    bulk->guards = &request->guards;
     bulk->change = change;
     bulk->only_completed = only_completed;
     bulk->call_ms = request->call_ms;

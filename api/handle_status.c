@@ -26,8 +26,10 @@ static void answer_err(struct api_request *request, enum err err, const struct s
 {
     struct buf current = { 0 };
 
-    if (view)
+    if (view) {
         status_json_write(&current, view, STATUS_KEYS_ALL);
+        status_etag(view, request->answer.etag);
+    }
     api_set_problem(request, problem_of_err(err), NULL, (struct text){ 0 }, buf_text(&current));
     buf_finish(&current);
     request->answered(request);
@@ -51,6 +53,7 @@ static void write_done(struct status_op *op, enum err err, const struct status_v
 {
     struct api_request *request = request_of(op);
 
+    request->answer.replayed = op->replayed;
     if (err != ERR_NONE) {
         answer_err(request, err, view);
     } else if (request->minimal) {
@@ -85,6 +88,7 @@ static struct status_op *prepare(struct api_request *request, status_done_fn *do
     op->id = request->id;
     op->deadline_ms = request->deadline_ms;
     op->want_view = true;
+    op->guards = &request->guards;
     op->done = done;
     return op;
 }
@@ -94,8 +98,8 @@ static void write_status(struct api_request *request, enum status_mode mode, sta
     struct status_op *op = prepare(request, done);
     enum err err;
 
-    op->want_view =
-        !request->minimal || mode == STATUS_CREATE; /* a 409 shows the status that is in the way */
+    op->want_view = !request->minimal;
+    api_sign(request, buf_text(&request->parsed.json.raw));
     err = status_write(op, mode, &request->change);
     if (err != ERR_NONE)
         answer_err(request, err, NULL);
@@ -198,6 +202,7 @@ static void delete_done(struct status_op *op, enum err err, const struct status_
 {
     struct api_request *request = request_of(op);
 
+    request->answer.replayed = op->replayed;
     if (err != ERR_NONE)
         answer_err(request, err, view);
     else
@@ -206,7 +211,10 @@ static void delete_done(struct status_op *op, enum err err, const struct status_
 
 void handle_delete(struct api_request *request)
 {
-    enum err err = status_delete(prepare(request, delete_done), request->force);
+    enum err err;
+
+    api_sign(request, TEXT(""));
+    err = status_delete(prepare(request, delete_done), request->force);
 
     if (err != ERR_NONE)
         answer_err(request, err, NULL);

@@ -148,6 +148,48 @@ bool if_none_match_has(struct text if_none_match, const char *etag)
     return false;
 }
 
+static bool is_quoted(struct text text)
+{
+    return text.len >= 2 && text.at[0] == '"' && text.at[text.len - 1] == '"' &&
+           !memchr(text.at + 1, '"', text.len - 2);
+}
+
+const char *if_match_fault(struct text if_match)
+{
+    struct text part;
+    bool any = false;
+
+    for (; next_part(&if_match, ',', &part); any = true) {
+        if (text_starts(part, "W/"))
+            return "a weak ETag (W/\"...\") never matches; take that of the whole status";
+        if (!is_quoted(part) && !text_is(part, "*"))
+            return "must be ETags in double quotes with commas between, or *";
+    }
+    return any ? NULL : "must be ETags in double quotes with commas between, or *";
+}
+
+static bool is_visible(struct text text)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if (text.at[i] <= 0x20 || text.at[i] >= 0x7f || text.at[i] == '"')
+            return false;
+    return true;
+}
+
+const char *idempotency_key_parse(struct text value, struct text *ret_key)
+{
+    struct text key = trim(value);
+
+    if (is_quoted(key)) {
+        key.at++;
+        key.len -= 2;
+    }
+    if (!key.len || key.len > STATUS_KEY_MAX || !is_visible(key))
+        return "must have 1 to 128 visible ASCII characters, bare or in double quotes";
+    *ret_key = key;
+    return NULL;
+}
+
 /* "name:port" or "[v6]:port" without the port. */
 static struct text without_port(struct text host)
 {

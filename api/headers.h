@@ -2,6 +2,7 @@
  * header. */
 #pragma once
 
+#include "core/status_guards.h"
 #include "core/text.h"
 
 #include <stdbool.h>
@@ -22,10 +23,19 @@ bool content_type_is_json(struct text content_type);
 bool prefer_is_minimal(struct text prefer);
 
 /*
- * Whether If-None-Match names this ETag, or any ("*"): the weak comparison, which does not look at a
- * W/ (RFC 9110, 13.1.2).
+ * Whether If-None-Match names this ETag, or any ("*"): the weak comparison, which does not look at
+ * a W/ (RFC 9110, 13.1.2).
  */
 bool if_none_match_has(struct text if_none_match, const char *etag);
+
+/*
+ * If-Match as a guard takes it: NULL, or what is wrong with it. Weak tags never match (RFC 9110,
+ * 13.1.1), so to send one is a mistake.
+ */
+const char *if_match_fault(struct text if_match);
+
+/* The key of Idempotency-Key, bare or in quotes: NULL and *ret_key, or what is wrong with it. */
+const char *idempotency_key_parse(struct text value, struct text *ret_key);
 
 /* Whether Host names this machine's loopback, or is in the list; a port is allowed behind it. */
 bool host_is_allowed(struct text host, const char *const *allowed);

@@ -11,6 +11,8 @@ static const struct problem_info problems[] = {
                                   "See openapi.yaml for the parameters." },
     [PROBLEM_MALFORMED_JSON] = { "malformed-json", 400, "The body is not valid JSON",
                                  "See RFC 8259." },
+    [PROBLEM_MALFORMED_HEADER] = { "malformed-header", 400, "A header is not understood",
+                                   "See errors." },
     [PROBLEM_FOREIGN_ORIGIN] = { "foreign-origin", 403,
                                  "Another site's page may not change anything",
                                  "The Origin is neither this service's own nor among the allowed "
@@ -31,8 +33,17 @@ static const struct problem_info problems[] = {
     [PROBLEM_NOT_COMPLETED] = { "not-completed", 409, "The status is not completed",
                                 "Only a succeeded or failed status is deleted without "
                                 "force=true." },
+    [PROBLEM_WRONG_ATTEMPT] = { "wrong-attempt", 409, "The status is in another attempt",
+                                "The parameter attempt names another one than the present one. "
+                                "Nothing was changed." },
+    [PROBLEM_WRONG_STATE] = { "wrong-state", 409, "The status is in another state",
+                              "The present state is none of those of the parameter if_state. "
+                              "Nothing was changed." },
     [PROBLEM_TOO_MANY] = { "too-many", 409, "More statuses match than may be changed",
                            "More match than the parameter max allows. Nothing was changed." },
+    [PROBLEM_PRECONDITION_FAILED] = { "precondition-failed", 412, "The status has changed",
+                                      "Its ETag is none of those in If-Match. Nothing was "
+                                      "changed." },
     [PROBLEM_BODY_TOO_LARGE] = { "body-too-large", 413, "The body is too large",
                                  "The limit is the setting body_limit." },
     [PROBLEM_UNSUPPORTED_MEDIA_TYPE] = { "unsupported-media-type", 415,
@@ -44,6 +55,10 @@ static const struct problem_info problems[] = {
                                    "On a loopback address only localhost, 127.0.0.1, [::1] and the "
                                    "setting allowed_hosts are served." },
     [PROBLEM_INVALID_VALUE] = { "invalid-value", 422, "A value is not valid", "See errors." },
+    [PROBLEM_KEY_REUSED] = { "idempotency-key-reused", 422,
+                             "The Idempotency-Key is another request's",
+                             "Another request (method, target or body differ) was made under this "
+                             "key. Nothing was changed." },
     [PROBLEM_ERRORS_FULL] = { "errors-full", 422, "The list of errors is full",
                               "The errors of this status would take more than the setting "
                               "errors_limit. Nothing was changed." },
@@ -60,7 +75,8 @@ static const struct problem_info problems[] = {
                               1 },
     [PROBLEM_OUTCOME_UNKNOWN] = { "outcome-unknown", 503, "The outcome is not known",
                                   "The change was sent to Redis, but no answer came: it may or may "
-                                  "not have been made. Read the status to see.",
+                                  "not have been made. Repeat the request with the same "
+                                  "Idempotency-Key, or read the status to see.",
                                   1 },
     [PROBLEM_UNFINISHED] = { "unfinished", 503, "There was not enough time",
                              "The time for one request, the setting query_timeout, was over before "
@@ -80,6 +96,10 @@ static const enum problem of_err[ERR_COUNT] = {
     [ERR_NOT_FOUND] = PROBLEM_STATUS_NOT_FOUND,
     [ERR_EXISTS] = PROBLEM_STATUS_EXISTS,
     [ERR_NOT_COMPLETED] = PROBLEM_NOT_COMPLETED,
+    [ERR_WRONG_ATTEMPT] = PROBLEM_WRONG_ATTEMPT,
+    [ERR_WRONG_STATE] = PROBLEM_WRONG_STATE,
+    [ERR_WRONG_ETAG] = PROBLEM_PRECONDITION_FAILED,
+    [ERR_KEY_REUSED] = PROBLEM_KEY_REUSED,
     [ERR_ERRORS_FULL] = PROBLEM_ERRORS_FULL,
     [ERR_UNAVAILABLE] = PROBLEM_UNAVAILABLE,
     [ERR_TIME_OVER] = PROBLEM_UNFINISHED,

@@ -76,6 +76,20 @@ void api_finish(struct api_request *request)
     listing_destroy(request->listing);
 }
 
+void api_sign(struct api_request *request, struct text body)
+{
+    const struct text parts[] = {
+        text_of(http_method_name(request->method)),
+        TEXT(" "),
+        text_of(request->target),
+        TEXT("\n"),
+        body,
+    };
+
+    if (request->guards.key.at)
+        digest_of(parts, sizeof parts / sizeof *parts, request->guards.fingerprint);
+}
+
 /* A second answer is our bug, and must not reach the client as a mix of both. */
 static void set_status(struct api_request *request, unsigned status)
 {

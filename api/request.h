@@ -82,6 +82,7 @@ struct api_answer {
     struct text static_body;                            /* instead of `body` */
     unsigned retry_after_s;                             /* 0: none */
     bool preference_applied;                            /* return=minimal */
+    bool replayed;                                      /* the change had been made before */
     char location[sizeof "/statuses/" + STATUS_ID_MAX]; /* "": none */
     char allow[64];                                     /* "": none */
     struct buf link;                                    /* empty: none */
@@ -113,14 +114,15 @@ struct api_request {
 
     /* Set by the router. */
     const struct route *route;
-    struct text id;            /* path parameter: valid id, or "id:n" where the route takes it */
-    enum state state;          /* path parameter */
-    const struct asset *asset; /* path parameter */
-    uint32_t keys;             /* query parameter `fields` */
-    bool force;                /* query parameter */
-    enum api_format format;    /* by Accept */
-    bool minimal;              /* Prefer: return=minimal */
-    struct listing *listing;   /* of routes that take one */
+    struct text id;              /* path parameter: valid id, or "id:n" where the route takes it */
+    enum state state;            /* path parameter */
+    const struct asset *asset;   /* path parameter */
+    uint32_t keys;               /* query parameter `fields` */
+    bool force;                  /* query parameter */
+    enum api_format format;      /* by Accept */
+    bool minimal;                /* Prefer: return=minimal */
+    struct status_guards guards; /* all but the fingerprint */
+    struct listing *listing;     /* of routes that take one */
 
     /* Set by the handler. */
     struct api_answer answer;
@@ -149,6 +151,14 @@ void api_handle(struct api_request *request);
 
 /* Frees what the request holds; the answer's body too, unless the server took it. */
 void api_finish(struct api_request *request);
+
+/* ---- for handlers ---- */
+
+/*
+ * Binds the request's Idempotency-Key, if it has one, to what is asked: the same request, and no
+ * other, may be repeated under it. `body`: without white space between tokens.
+ */
+void api_sign(struct api_request *request, struct text body);
 
 /* ---- for handlers: each answers once ---- */
 

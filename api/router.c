@@ -15,6 +15,8 @@
 #include <strings.h>
 #include <time.h>
 
+enum { ATTEMPT_DIGITS = 9 };
+
 /* ---- matching ---- */
 
 /* Whether a segment of a route's path takes this segment of a target. */
@@ -176,6 +178,30 @@ static const char *take_fields(struct api_request *request, struct text value)
     return listing_keys(value, &request->keys);
 }
 
+static const char *take_attempt(struct api_request *request, struct text value)
+{
+    request->guards.attempt = value;
+    for (size_t i = 0; i < value.len; i++)
+        if (value.at[i] < '0' || value.at[i] > '9')
+            value.len = 0;
+    return value.len > 0 && value.len <= ATTEMPT_DIGITS ? NULL : "must be a number from 0 on";
+}
+
+static const char *take_if_state(struct api_request *request, struct text value)
+{
+    request->guards.states = value;
+    for (;;) {
+        const char *comma = memchr(value.at, ',', value.len);
+        struct text name = { value.at, comma ? (size_t)(comma - value.at) : value.len };
+        if (state_of_name(name) == STATE_NONE)
+            return "must be states with commas between, such as queued,started";
+        if (!comma)
+            return NULL;
+        value.at += name.len + 1;
+        value.len -= name.len + 1;
+    }
+}
+
 static const struct {
     enum route_query bit;
     const char *name;
@@ -184,6 +210,8 @@ static const struct {
 } parameters[] = {
     { QUERY_FIELDS, "fields", take_fields },
     { QUERY_FORCE, "force", take_force },
+    { QUERY_ATTEMPT, "attempt", take_attempt },
+    { QUERY_IF_STATE, "if_state", take_if_state },
 };
 
 static const char *take_parameter(struct api_request *request, struct text name, struct text value,
@@ -233,6 +261,33 @@ static bool check_query(struct api_request *request, const struct target *target
 static bool changes_something(enum http_method method)
 {
     return method != HTTP_GET && method != HTTP_HEAD && method != HTTP_OPTIONS;
+}
+
+static bool check_key(struct api_request *request)
+{
+    struct text value = request->header[HTTP_HEADER_IDEMPOTENCY_KEY];
+    const char *fault = value.at ? idempotency_key_parse(value, &request->guards.key) : NULL;
+
+    return !fault || refuse_culprit(request, PROBLEM_MALFORMED_HEADER, "Idempotency-Key", fault);
+}
+
+static bool check_if_match(struct api_request *request)
+{
+    struct text value = request->header[HTTP_HEADER_IF_MATCH];
+    const char *fault;
+
+    if (!value.at)
+        return true;
+    fault =
+        request->route->query & QUERY_IF_MATCH ? if_match_fault(value) : "is not for this route";
+    request->guards.etags = value;
+    return !fault || refuse_culprit(request, PROBLEM_MALFORMED_HEADER, "If-Match", fault);
+}
+
+/* What a change is bound to, besides the parameters. */
+static bool check_guards(struct api_request *request)
+{
+    return !changes_something(request->method) || (check_key(request) && check_if_match(request));
 }
 
 /* Keeps web pages of other sites out: api.md "Errors", last paragraph. */
@@ -293,7 +348,7 @@ bool api_begin(struct api_request *request)
     }
     return check_target(request, &target) && check_route(request, &target) &&
            check_path_parameters(request, &target) && check_query(request, &target) &&
-           check_accept(request);
+           check_guards(request) && check_accept(request);
 }
 
 /* ---- with the body ---- */

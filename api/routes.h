@@ -10,6 +10,10 @@
 enum route_query {
     QUERY_FIELDS = 1 << 0,
     QUERY_FORCE = 1 << 1,
+    QUERY_ATTEMPT = 1 << 2,
+    QUERY_IF_STATE = 1 << 3,
+    QUERY_IF_MATCH = 1 << 4, /* no parameter, but a header */
+    QUERY_GUARDS = QUERY_ATTEMPT | QUERY_IF_STATE | QUERY_IF_MATCH,
 };
 
 enum route_body {

@@ -50,6 +50,108 @@ static void prepare_query(struct bulk *bulk, query_done_fn *done)
     query->arg = bulk;
 }
 
+/* ---- the script ---- */
+
+static const char *const replies[] = {
+    [BULK_CHANGED] = "changed", [BULK_KEY_REUSED] = "key-reused",
+    [BULK_NEW] = "new",         [BULK_OPEN] = "open",
+    [BULK_DONE] = "done",
+};
+
+static bool script_replied(struct redis_call *call, unsigned index, const struct redis_reply *reply)
+{
+    struct bulk *bulk = container_of(call, struct bulk, call);
+    char digits[20];
+    struct buf nonce = { .data = digits, .cap = sizeof digits };
+
+    (void)index;
+    buf_add_u64(&nonce, bulk->nonce);
+    if (reply->type != REDIS_ARRAY || reply->n_items != 3 || reply->items[1].type != REDIS_STRING ||
+        reply->items[2].type != REDIS_INTEGER ||
+        !text_equal(reply->items[0].text, buf_text(&nonce)))
+        return false;
+    bulk->reply_n = (uint64_t)reply->items[2].integer;
+    for (size_t i = 0; i < sizeof replies / sizeof *replies; i++) {
+        bulk->reply = (enum bulk_reply)i;
+        if (text_is(reply->items[1].text, replies[i]))
+            return true;
+    }
+    return false;
+}
+
+static void add_head(struct script_args *args, const struct bulk *bulk, const char *step)
+{
+    script_args_add_u64(args, bulk->nonce);
+    script_args_add_str(args, step);
+    script_args_add(args, bulk->guards->key);
+    script_args_add_str(args, bulk->guards->fingerprint);
+    script_args_add_u64(args, bulk->store->key_lifetime_ms);
+}
+
+static enum err submit(struct bulk *bulk, const struct redis_call_ops *ops)
+{
+    uint64_t now_ms = redis_pool_now(bulk->store->pool);
+
+    if (now_ms >= bulk->deadline_ms)
+        return ERR_TIME_OVER;
+    bulk->nonce++;
+    bulk->call = (struct redis_call){
+        .ops = ops,
+        .n_commands = 1,
+        .deadline_ms = now_ms + bulk->call_ms,
+    };
+    return redis_pool_submit(bulk->store->pool, REDIS_LANE_SCAN, &bulk->call);
+}
+
+/* Whether the key ends it here; then it has been ended. */
+static bool ended_by_key(struct bulk *bulk, enum err err)
+{
+    if (err == ERR_NONE && bulk->reply == BULK_KEY_REUSED)
+        err = ERR_KEY_REUSED;
+    if (err == ERR_NONE && bulk->reply != BULK_DONE)
+        return false;
+    if (err == ERR_NONE) {
+        bulk->replayed = true;
+        bulk->changed = bulk->reply_n;
+    }
+    bulk->done(bulk, err);
+    return true;
+}
+
+/* ---- FINISH ---- */
+
+static void finish_format(struct redis_call *call, struct buf *out, bool with_source)
+{
+    struct bulk *bulk = container_of(call, struct bulk, call);
+    struct script_args args = { 0 };
+
+    add_head(&args, bulk, "finish");
+    script_args_add_u64(
+        &args, bulk->change == BULK_DELETE ? 0 : bulk->changed); /* deletions are counted */
+    script_args_finish(&args, out, REDIS_SCRIPT_BULK, bulk->store->prefix, with_source);
+}
+
+static void finish_done(struct redis_call *call, enum err err)
+{
+    struct bulk *bulk = container_of(call, struct bulk, call);
+
+    if (err == ERR_NONE && bulk->reply == BULK_KEY_REUSED)
+        err = ERR_KEY_REUSED;
+    if (err == ERR_NONE)
+        bulk->changed = bulk->reply_n;
+    bulk->done(bulk, err);
+}
+
+static enum err finish(struct bulk *bulk)
+{
+    static const struct redis_call_ops ops = {
+        .format = finish_format,
+        .reply = script_replied,
+        .done = finish_done,
+    };
+    return submit(bulk, &ops);
+}
+
 /* ---- APPLY ---- */
 
 static size_t apply_size(const struct bulk *bulk)
@@ -80,8 +182,7 @@ static void apply_format(struct redis_call *call, struct buf *out, bool with_sou
     struct script_args args = { 0 };
     size_t n = apply_size(bulk);
 
-    script_args_add_u64(&args, bulk->nonce);
-    script_args_add_str(&args, bulk->change == BULK_DELETE ? "delete" : "kill");
+    add_head(&args, bulk, bulk->change == BULK_DELETE ? "delete" : "kill");
     script_args_add_u64(&args, n);
     for (size_t i = 0; i < n; i++)
         script_args_add(&args, matches_id(&bulk->query.matches, bulk->at + i));
@@ -93,32 +194,17 @@ static void apply_format(struct redis_call *call, struct buf *out, bool with_sou
     script_args_finish(&args, out, REDIS_SCRIPT_BULK, bulk->store->prefix, with_source);
 }
 
-static bool apply_replied(struct redis_call *call, unsigned index, const struct redis_reply *reply)
-{
-    struct bulk *bulk = container_of(call, struct bulk, call);
-    char digits[20];
-    struct buf nonce = { .data = digits, .cap = sizeof digits };
-
-    (void)index;
-    buf_add_u64(&nonce, bulk->nonce);
-    if (reply->type != REDIS_ARRAY || reply->n_items != 2 ||
-        reply->items[1].type != REDIS_INTEGER ||
-        !text_equal(reply->items[0].text, buf_text(&nonce)))
-        return false;
-    bulk->changed += (uint64_t)reply->items[1].integer;
-    return true;
-}
-
 static enum err apply(struct bulk *bulk);
 
 static void apply_done(struct redis_call *call, enum err err)
 {
     struct bulk *bulk = container_of(call, struct bulk, call);
 
+    if (ended_by_key(bulk, err))
+        return;
+    bulk->changed += bulk->reply_n;
     bulk->at += apply_size(bulk);
-    if (err != ERR_NONE)
-        bulk->done(bulk, err);
-    else if (bulk->at < bulk->query.matches.n)
+    if (bulk->at < bulk->query.matches.n)
         go_on_or_end(bulk, apply(bulk));
     else
         query_go_on(&bulk->query);
@@ -128,20 +214,10 @@ static enum err apply(struct bulk *bulk)
 {
     static const struct redis_call_ops ops = {
         .format = apply_format,
-        .reply = apply_replied,
+        .reply = script_replied,
         .done = apply_done,
     };
-    uint64_t now_ms = redis_pool_now(bulk->store->pool);
-
-    if (now_ms >= bulk->deadline_ms)
-        return ERR_TIME_OVER;
-    bulk->nonce++;
-    bulk->call = (struct redis_call){
-        .ops = &ops,
-        .n_commands = 1,
-        .deadline_ms = now_ms + bulk->call_ms,
-    };
-    return redis_pool_submit(bulk->store->pool, REDIS_LANE_SCAN, &bulk->call);
+    return submit(bulk, &ops);
 }
 
 /* ---- WALK ---- */
@@ -158,7 +234,10 @@ static void walk_done(struct query *query, enum err err)
 {
     struct bulk *bulk = bulk_of(query);
 
-    bulk->done(bulk, err);
+    if (err == ERR_NONE && bulk->guards->key.at)
+        go_on_or_end(bulk, finish(bulk));
+    else
+        bulk->done(bulk, err);
 }
 
 static enum err walk(struct bulk *bulk)
@@ -213,9 +292,8 @@ static void check_done(struct query *query, enum err err)
         bulk->done(bulk, err);
 }
 
-enum err bulk_start(struct bulk *bulk)
+static enum err check(struct bulk *bulk)
 {
-    bulk->nonce = (uint64_t)(uintptr_t)bulk ^ redis_pool_now(bulk->store->pool) << 48;
     if (!bulk->only_completed)
         return count(bulk);
     list_clauses(bulk);
@@ -223,6 +301,45 @@ enum err bulk_start(struct bulk *bulk)
     prepare_query(bulk, check_done);
     bulk->query.enough = 0;
     return query_count(&bulk->query);
+}
+
+/* ---- LOOK ---- */
+
+static void look_format(struct redis_call *call, struct buf *out, bool with_source)
+{
+    struct bulk *bulk = container_of(call, struct bulk, call);
+    struct script_args args = { 0 };
+
+    add_head(&args, bulk, "look");
+    script_args_finish(&args, out, REDIS_SCRIPT_BULK, bulk->store->prefix, with_source);
+}
+
+/* What has been begun has passed the checks; some of what they saw is gone. */
+static void look_done(struct redis_call *call, enum err err)
+{
+    struct bulk *bulk = container_of(call, struct bulk, call);
+
+    if (err == ERR_OUTCOME_UNKNOWN)
+        err = ERR_UNAVAILABLE; /* it only looked */
+    if (!ended_by_key(bulk, err))
+        go_on_or_end(bulk, bulk->reply == BULK_OPEN ? walk(bulk) : check(bulk));
+}
+
+static enum err look(struct bulk *bulk)
+{
+    static const struct redis_call_ops ops = {
+        .format = look_format,
+        .reply = script_replied,
+        .done = look_done,
+    };
+    return submit(bulk, &ops);
+}
+
+enum err bulk_start(struct bulk *bulk)
+{
+    bulk->nonce = (uint64_t)(uintptr_t)bulk ^ redis_pool_now(bulk->store->pool) << 48;
+    bulk->replayed = false;
+    return bulk->guards->key.at && !bulk->dry_run ? look(bulk) : check(bulk);
 }
 
 void bulk_finish(struct bulk *bulk)

@@ -8,6 +8,10 @@ enum err {
     ERR_NOT_FOUND,       /* no such status (or archived attempt) */
     ERR_EXISTS,          /* create: the id is taken */
     ERR_NOT_COMPLETED,   /* delete without force: neither succeeded nor failed */
+    ERR_WRONG_ATTEMPT,   /* guard: the present attempt is another; nothing was changed */
+    ERR_WRONG_STATE,     /* guard: the present state is another; nothing was changed */
+    ERR_WRONG_ETAG,      /* guard: the status is not as it was; nothing was changed */
+    ERR_KEY_REUSED,      /* guard: another request has used this key; nothing was changed */
     ERR_ERRORS_FULL,     /* the list of errors has reached its limit; nothing was changed */
     ERR_UNAVAILABLE,     /* not applied: Redis away, loading, read-only, or we are over a bound */
     ERR_TIME_OVER,       /* the time for the request was over before all was looked at or done */

@@ -34,10 +34,19 @@ void redis_arg_u64(struct buf *out, uint64_t arg)
     redis_arg(out, buf_text(&number));
 }
 
+void redis_arg_parts(struct buf *out, const struct text *parts, size_t n)
+{
+    size_t len = 0;
+
+    for (size_t i = 0; i < n; i++)
+        len += parts[i].len;
+    bulk_header(out, len);
+    for (size_t i = 0; i < n; i++)
+        buf_add_text(out, parts[i]);
+    buf_add(out, "\r\n", 2);
+}
+
 void redis_arg_join(struct buf *out, struct text a, struct text b)
 {
-    bulk_header(out, a.len + b.len);
-    buf_add_text(out, a);
-    buf_add_text(out, b);
-    buf_add(out, "\r\n", 2);
+    redis_arg_parts(out, (struct text[]){ a, b }, 2);
 }

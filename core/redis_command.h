@@ -13,5 +13,6 @@ void redis_command(struct buf *out, size_t n_args);
 void redis_arg(struct buf *out, struct text arg);
 void redis_arg_str(struct buf *out, const char *arg);
 void redis_arg_u64(struct buf *out, uint64_t arg);
-/* One argument made of two parts, such as a prefix and a name. */
+/* One argument made of parts, such as a prefix and a name. */
+void redis_arg_parts(struct buf *out, const struct text *parts, size_t n);
 void redis_arg_join(struct buf *out, struct text a, struct text b);

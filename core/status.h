@@ -3,7 +3,8 @@
  * is a struct embedded in the request that needs it; nothing is allocated per operation.
  *
  * Every change is one script call, atomic whatever mix of fields it carries. The status as it then
- * is comes from an HGETALL behind it in the same pipeline.
+ * is comes from an HGETALL behind it in the same pipeline; what stands in the way of a refused one,
+ * from the script.
  *
  * Contract of all starters: one that fails (ERR_UNAVAILABLE) never calls back; one that succeeds
  * calls `done` exactly once, after it has returned and before the deadline plus 50 ms. What the
@@ -14,6 +15,8 @@
 #include "core/err.h"
 #include "core/redis_call.h"
 #include "core/state.h"
+#include "core/status_guards.h"
+#include "core/status_id.h"
 #include "core/status_store.h"
 #include "core/status_view.h"
 
@@ -47,7 +50,8 @@ struct status_op;
 
 /*
  * `view` is the status as it now is: for ERR_NONE (unless no view was asked for, or it was
- * deleted), ERR_EXISTS and ERR_NOT_COMPLETED. Otherwise NULL.
+ * deleted), and for what it stands in the way of: ERR_EXISTS, ERR_NOT_COMPLETED and the wrong ones
+ * of guards. Otherwise NULL.
  */
 typedef void status_done_fn(struct status_op *op, enum err err, const struct status_view *view);
 
@@ -57,10 +61,12 @@ struct status_op {
     struct text id;       /* valid (status_id.h); for reads it may name an archived attempt */
     uint64_t deadline_ms; /* on the clock of uv_now() */
     bool want_view;       /* of changes: read the status behind the change */
+    const struct status_guards *guards; /* of changes */
     status_done_fn *done;
 
     /* For `done`. */
-    bool created; /* the change created the status */
+    bool created;  /* the change created the status */
+    bool replayed; /* and was made before, under the same key */
 
     /* Private. */
     struct redis_call call;
@@ -70,8 +76,9 @@ struct status_op {
     const struct status_change *change;
     bool force;
     uint32_t fields;
+    char earlier_id[STATUS_ID_MAX]; /* whose change is replayed, if another id was made for it */
     struct status_view view;
-    bool found;
+    bool found, shown; /* shown: the view is the script's */
 };
 
 /* Creates, finds or changes. */

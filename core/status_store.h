@@ -4,11 +4,13 @@
 #include "core/text.h"
 
 #include <stddef.h>
+#include <stdint.h>
 
 struct redis_pool;
 
 struct status_store {
     struct redis_pool *pool;
-    struct text prefix; /* of all keys: the namespace and ':' */
-    size_t errors_max;  /* most bytes that the JSON array of a status' errors may take */
+    struct text prefix;       /* of all keys: the namespace and ':' */
+    size_t errors_max;        /* most bytes that the JSON array of a status' errors may take */
+    uint64_t key_lifetime_ms; /* how long an Idempotency-Key is known */
 };

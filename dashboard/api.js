@@ -72,7 +72,7 @@ async function exchange(url, options, signal) {
 /** `query`: [[name, value], ...]. A change carries a key of its own, so that a repeat is not a second one. */
 export async function ask(method, path, query = [], signal = null) {
   const options = { method, headers: { Accept: "application/json" }, cache: "no-store", credentials: "same-origin" };
-  if (method !== "GET") options.headers["Idempotency-Key"] = newKey();
+  if (method !== "GET" && !query.some(([name]) => name === "dry_run")) options.headers["Idempotency-Key"] = newKey();
   const { response, body } = await exchange(href(path, query), options, signal);
   if (response.ok) {
     connection.trouble("");

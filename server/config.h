@@ -47,6 +47,7 @@ struct config {
     uint64_t redis_connect_timeout;
     uint64_t redis_timeout;
     uint64_t errors_limit;
+    uint64_t idempotency_ttl;
 
     char *data_dir;
     char *redis_server;

@@ -61,6 +61,9 @@ const struct setting settings[] = {
       .doc = "a connection whose oldest command is unanswered for this time is given up" },
     { AT(errors_limit), .type = CONFIG_SIZE, .fallback = "1MiB", .least = KIB,
       .most = 16 * KIB * KIB, .doc = "most that the list of errors of a status may take" },
+    { AT(idempotency_ttl), .type = CONFIG_DURATION, .fallback = "24h", .least = 1000,
+      .most = UINT64_C(30) * 86400000,
+      .doc = "an Idempotency-Key is known for this time after its change" },
 
     { .group = "Private Redis (when `redis` is empty)",
       AT(data_dir),

@@ -162,6 +162,8 @@ static void add_headers(struct MHD_Response *response, struct http_exchange *exc
         add_header(response, header->name, header->value);
     if (answer->link.len)
         add_header(response, "Link", buf_cstr(&exchange->request.answer.link));
+    if (answer->replayed)
+        add_header(response, "Idempotency-Replayed", "true");
     if (answer->preference_applied)
         add_header(response, PREFERENCE_APPLIED, RETURN_MINIMAL);
     if (answer->retry_after_s) {
@@ -195,8 +197,8 @@ static bool is_done(const struct http_exchange *exchange)
     const struct api_answer *answer = &exchange->request.answer;
 
     return answer->status == MHD_HTTP_NO_CONTENT && answer->preference_applied &&
-           !*answer->location && !http_guard_request_id(&exchange->guard).at && !exchange->close &&
-           !exchange->http->draining;
+           !answer->replayed && !*answer->location && !http_guard_request_id(&exchange->guard).at &&
+           !exchange->close && !exchange->http->draining;
 }
 
 static struct MHD_Response *new_response(struct http_exchange *exchange)

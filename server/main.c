@@ -161,6 +161,7 @@ static void fill_options(struct process *process, int listen_fd)
             .check_ms = REDIS_CHECK_MS,
         },
         .errors_max = config->errors_limit,
+        .key_lifetime_ms = config->idempotency_ttl,
         .loopback = config->listen_is_loopback,
         .allowed_hosts = (const char *const *)config->allowed_hosts,
         .allowed_origins = (const char *const *)config->allowed_origins,

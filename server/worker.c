@@ -147,7 +147,8 @@ struct worker *worker_start(const struct worker_options *options)
     worker->api = (struct api){
         .store = { .pool = worker->redis,
                    .prefix = options->prefix,
-                   .errors_max = options->errors_max },
+                   .errors_max = options->errors_max,
+                   .key_lifetime_ms = options->key_lifetime_ms },
         .loopback = options->loopback,
         .allowed_hosts = options->allowed_hosts,
         .allowed_origins = options->allowed_origins,

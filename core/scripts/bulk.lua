@@ -2,14 +2,35 @@
 -- this one atomic step.
 --
 -- KEYS[1]  the namespace's prefix (all keys begin with it)
--- ARGV     nonce, the change ('delete' or 'kill'), count ids..., count names of states..., count names of times...,
---          then checks
--- returns  {nonce, changed}: how many were deleted, or have a kill request now
+-- ARGV     nonce, the step ('look', 'delete', 'kill' or 'finish'), Idempotency-Key or '', fingerprint of the request,
+--          lifetime of the key in ms; to finish: a count; to delete or kill: count ids..., count names of states...,
+--          count names of times..., then checks
+-- returns  {nonce, what, n}: 'changed', n were deleted, or have a kill request now; 'key-reused'; 'new', nothing has been
+--          done under the key; 'open', n have been deleted and there may be more; 'done', n are all
 
-local call, prefix, at = redis.call, KEYS[1], 3
+local call, prefix, at = redis.call, KEYS[1], 6
+local nonce, step, client_key, fingerprint, lifetime_ms = unpack(ARGV, 1, 5)
 
 -- include clauses.lua
+-- include record.lua
 -- include remove.lua
+
+local record_key = client_key ~= '' and record_key_of(client_key)
+local so_far = 0 -- deleted under this key
+
+local function note(what, n) record_write(record_key, fingerprint, what, n, lifetime_ms) end
+
+if record_key then
+  local first, what, n = record_at(record_key)
+  if first and first ~= fingerprint then return { nonce, 'key-reused', 0 } end
+  so_far = tonumber(n) or 0
+  if what == 'done' then return { nonce, what, so_far } end
+  if step == 'look' then return { nonce, what or 'new', so_far } end
+  if step == 'finish' then
+    note('done', so_far + ARGV[6])
+    return { nonce, 'done', so_far + ARGV[6] }
+  end
+end
 
 local function delete_all(ids, states, times)
   local present, stored = {}, {}
@@ -45,4 +66,11 @@ end
 
 local ids, states, times = next_list(), next_list(), next_list()
 ids = next_checks()(ids)
-return { ARGV[1], ARGV[2] == 'delete' and delete_all(ids, states, times) or request_kill_of_all(ids) }
+local changed
+if step == 'delete' then
+  changed = delete_all(ids, states, times)
+  if record_key then note('open', so_far + changed) end -- a kill request may be made again, a deletion is counted once
+else
+  changed = request_kill_of_all(ids)
+end
+return { nonce, 'changed', changed }

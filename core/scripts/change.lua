@@ -8,30 +8,51 @@
 -- KEYS[1]  the status' hash
 -- ARGV     as unpacked below; '' leaves a thing as it is, and so does what is missing at the end. Of the two of
 --          a kind the first is JSON, the second its text as the index spells it; behind them, the texts of the
---          values of job_args
--- returns  {nonce, outcome}: created, found, changed, same, exists, missing, errors-full
+--          values of job_args, then guards
+-- returns  {nonce, outcome}: created, found, changed, same, missing, errors-full, key-reused; or with the hash behind
+--          it: exists, wrong-attempt, wrong-state, wrong-etag; or as replay() says
 
-local call, key = redis.call, KEYS[1]
-local nonce, prefix, id, mode, errors_max, -- mode: create, find or change
+local call, key, nonce, prefix, id = redis.call, KEYS[1], ARGV[1], ARGV[2], ARGV[3]
+
+-- include guards.lua
+
+local mode, errors_max, -- mode: create, find or change
   state, stamp, progress, data, added_error, kill,
-  name, name_text, provider, provider_text, args = unpack(ARGV)
-local FIRST_ARG = 17
+  name, name_text, provider, provider_text, args = unpack(ARGV, 5, last)
+local FIRST_ARG = 18
 state, progress, data, added_error = state or '', progress or '', data or '', added_error or ''
 kill, name, provider, args = kill or '', name or '', provider or '', args or ''
 
 ---- read ----
 
+local earlier = replay()
+if earlier then return earlier end
+
 local old
-if state == '' then
+if state == '' and not guarded then
   old = call('HMGET', key, 'id', 'state', 'updated_at', 'rev')
 else
-  old = call('HMGET', key, 'id', 'state', 'updated_at', 'rev', stamp, 'started_at', 'attempt')
+  old = call('HMGET', key, 'id', 'state', 'updated_at', 'rev', stamp or 'state', 'started_at', 'attempt')
 end
 local exists = old[1] or old[2]
 if not exists then
   if mode == 'change' then return { nonce, 'missing' } end
-elseif mode ~= 'change' then
-  return { nonce, mode == 'find' and 'found' or 'exists' }
+  if guarded and wanted_etags ~= '' then return { nonce, 'wrong-etag' } end
+elseif mode == 'create' then
+  return refused('exists')
+end
+
+local old_state = old[2] and old[2]:sub(2, -2)
+local started = exists and old[6] and old[6] ~= 'null'
+local attempt = exists and tonumber(old[7]) or 0
+local starts = state == 'started'
+if guarded and exists then
+  local why = refusal(old_state, attempt, starts and started)
+  if why then return refused(why) end
+end
+if mode == 'find' and exists then return done('found') end
+if starts and started and guarded and attempt == tonumber(wanted_attempt) then
+  state, starts = '', false -- this attempt has begun: to report it once more begins no other
 end
 
 -- The clock of a status never runs backwards, whatever the machine's does.
@@ -49,9 +70,7 @@ local function put(field, json)
   n = n + 2
 end
 
-local old_state = old[2] and old[2]:sub(2, -2)
-local restart = exists and state == 'started' and old[6] and old[6] ~= 'null'
-local attempt = restart and tonumber(old[7]) or 0
+local restart = starts and started
 
 if restart or not exists then
   put('id', '"' .. id .. '"')
@@ -136,13 +155,13 @@ if name ~= '' or provider ~= '' or args ~= '' then
   end
   if args ~= '' then
     local after = {}
-    for i = FIRST_ARG, #ARGV do after[#after + 1] = ARGV[i] end
+    for i = FIRST_ARG, last do after[#after + 1] = ARGV[i] end
     put('job_args', args)
     reindex('job_arg:', decode(before[3]) or {}, after)
   end
 end
 
-if n == 0 then return { nonce, 'same' } end
+if n == 0 then return done('same') end
 put('updated_at', now)
 put('rev', (tonumber(old[4]) or 0) + 1)
 
@@ -186,4 +205,5 @@ end
 if forget then
   for i = 1, #forget do call('ZREM', prefix .. forget[i], id) end
 end
-return { nonce, exists and 'changed' or 'created' }
+if exists then return done('changed') end
+return done('created', id)

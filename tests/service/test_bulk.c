@@ -382,9 +382,106 @@ static void too_little_time_is_told_and_can_be_gone_on_with(void **state)
     service_stop(&service);
 }
 
+/* ---- under a key ---- */
+
+#define KEY "Idempotency-Key: k-1"
+
+static const struct bulk_change {
+    const char *method, *path, *member;
+} bulk_changes[] = {
+    { "DELETE", "/statuses?state=failed", "deleted" },
+    { "POST", "/statuses:remove?state=failed", "deleted" },
+    { "POST", "/statuses:request_kill?state=failed", "kill_requested" },
+    { "POST", "/statuses:cleanup?older_than=1s&state=failed", "deleted" },
+};
+
+/* What comes to match later is not touched by a repeat. */
+static void a_repeat_tells_what_the_first_did(void **state)
+{
+    struct service *service = *state;
+
+    for (size_t i = 0; i < sizeof bulk_changes / sizeof *bulk_changes; i++) {
+        const struct bulk_change *change = &bulk_changes[i];
+        const struct answer *answer;
+
+        service_flush(service);
+        fill(service, "a", "failed", 25, 60);
+        answer = expect_with(service, 200, KEY, change->method, change->path, NULL);
+        expect_member(answer, change->member, "25");
+        expect_header(answer, "Idempotency-Replayed", NULL);
+        fill(service, "b", "failed", 5, 60);
+        answer = expect_with(service, 200, KEY, change->method, change->path, NULL);
+        expect_member(answer, change->member, "25");
+        expect_header(answer, "Idempotency-Replayed", "true");
+        expect_member(
+            expect(service, 200, "GET", "/statuses:count?state=failed&kill_requested=false", NULL),
+            "count", "5");
+    }
+}
+
+static void a_key_of_another_change_of_many_is_refused(void **state)
+{
+    struct service *service = *state;
+
+    fill(service, "a", "failed", 3, 60);
+    expect_with(service, 200, KEY, "POST", "/statuses:request_kill?id=a0", NULL);
+    expect_problem(expect_with(service, 422, KEY, "PUT", "/statuses/a1", NULL), 422,
+                   "idempotency-key-reused", NULL);
+    for (size_t i = 0; i < sizeof bulk_changes / sizeof *bulk_changes; i++)
+        expect_problem(
+            expect_with(service, 422, KEY, bulk_changes[i].method, bulk_changes[i].path, NULL), 422,
+            "idempotency-key-reused", NULL);
+    expect_member(expect(service, 200, "GET", "/statuses:count?kill_requested=true", NULL), "count",
+                  "1");
+}
+
+static void a_refused_change_of_many_uses_up_no_key(void **state)
+{
+    struct service *service = *state;
+
+    fill(service, "a", "started", 3, 60);
+    expect_with(service, 409, KEY, "DELETE", "/statuses?all=true", NULL);
+    expect_with(service, 409, KEY, "POST", "/statuses:request_kill?all=true&max=2", NULL);
+    expect_with(service, 200, KEY, "DELETE", "/statuses?all=true&force=true&dry_run=true", NULL);
+    expect_store(service, "0", "EXISTS jobba~key:k-1");
+    expect_with(service, 200, KEY, "DELETE", "/statuses?state=queued", NULL);
+    expect_header(expect_with(service, 200, KEY, "DELETE", "/statuses?state=queued", NULL),
+                  "Idempotency-Replayed", "true");
+}
+
+/* The sum of all tries is told, and no try repeats the checks that the first has passed. */
+static void a_repeat_goes_on_where_the_first_was_interrupted(void **state)
+{
+    static const char *const flags[] = { "--query-timeout", "60ms", NULL };
+    struct service service;
+    const struct answer *answer;
+    int rounds = 0;
+
+    (void)state;
+    service_start(&service, flags);
+    fill(&service, "t", "failed", 20000, 0);
+    do {
+        answer = client_ask(service.client, "DELETE", "/statuses?job_name=filler", NULL,
+                            (const char *const[]){ KEY, NULL });
+        if (answer->status != 200) {
+            expect_problem(answer, 503, "unfinished", NULL);
+            ask(&service, "POST", "/statuses", "{\"job_name\":\"filler\",\"state\":\"started\"}");
+        }
+        rounds++;
+    } while (answer->status != 200 && rounds < 1000);
+    expect_member(answer, "deleted", "20000");
+    assert_in_range(rounds, 2, 999);
+    expect_store(&service, "0", "SCARD jobba:failed");
+    service_stop(&service);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        FRESH(a_repeat_tells_what_the_first_did),
+        FRESH(a_key_of_another_change_of_many_is_refused),
+        FRESH(a_refused_change_of_many_uses_up_no_key),
+        cmocka_unit_test(a_repeat_goes_on_where_the_first_was_interrupted),
         FRESH(delete_all),
         FRESH(delete_all_is_all_or_nothing),
         FRESH(delete_all_with_force),

@@ -150,12 +150,72 @@ static void origins_of_other_sites_are_refused(void **state)
             fail_msg("'%s'", rows[i].value ? rows[i].value : "(none)");
 }
 
+static void if_none_match_is_compared_weakly(void **state)
+{
+    static const struct row rows[] = {
+        { NULL, false },         { "", false },
+        { "*", true },           { "\"a\"", true },
+        { "W/\"a\"", true },     { "\"b\"", false },
+        { "\"b\",\"a\"", true }, { "\"b\" , W/\"a\"", true },
+        { "a", false },          { "\"A\"", false },
+        { "\"a", false },        { "w/\"a\"", false },
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++)
+        if (if_none_match_has(text_of(rows[i].value), "W/\"a\"") != rows[i].expected ||
+            if_none_match_has(text_of(rows[i].value), "\"a\"") != rows[i].expected)
+            fail_msg("'%s'", rows[i].value ? rows[i].value : "(none)");
+}
+
+static void if_match_is_strong_tags_or_any(void **state)
+{
+    static const struct row rows[] = {
+        { "*", true },
+        { "\"a\"", true },
+        { "\"a\", \"b\"", true },
+        { "", false },
+        { " ", false },
+        { "W/\"a\"", false },
+        { "\"a\",W/\"b\"", false },
+        { "a", false },
+        { "\"a", false },
+        { "\"a\"b\"", false },
+        { "\"", false },
+        { ",", false },
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++)
+        if ((if_match_fault(text_of(rows[i].value)) == NULL) != rows[i].expected)
+            fail_msg("'%s'", rows[i].value);
+}
+
+static void a_key_is_bare_or_quoted(void **state)
+{
+    static const struct {
+        const char *value, *key; /* NULL: refused */
+    } rows[] = {
+        { "a", "a" },     { " a ", "a" },      { "\"a\"", "a" },     { "a-b_c.d~1!", "a-b_c.d~1!" },
+        { "", NULL },     { "\"\"", NULL },    { "\"a", NULL },      { "a b", NULL },
+        { "a\tb", NULL }, { "\"a b\"", NULL }, { "\xc3\xa9", NULL }, { "\"a\"b\"", NULL },
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct text key = { 0 };
+        const char *fault = idempotency_key_parse(text_of(rows[i].value), &key);
+        if ((fault == NULL) != (rows[i].key != NULL) || (!fault && !text_is(key, rows[i].key)))
+            fail_msg("'%s'", rows[i].value);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(accept_means_what_rfc_9110_says),
         cmocka_unit_test(bodies_are_json_or_curls_default_type),
         cmocka_unit_test(prefer_is_searched_for_minimal),
+        cmocka_unit_test(if_none_match_is_compared_weakly),
+        cmocka_unit_test(if_match_is_strong_tags_or_any),
+        cmocka_unit_test(a_key_is_bare_or_quoted),
         cmocka_unit_test(hosts_of_this_machine_are_served),
         cmocka_unit_test(origins_of_other_sites_are_refused),
     };
