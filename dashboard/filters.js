@@ -17,6 +17,9 @@ export function readRoute() {
   return { name: "list", params: new URLSearchParams(query) };
 }
 
+/** What the URL asks for at this moment: a view may be about to learn of it. */
+export const paramsNow = () => readRoute().params ?? new URLSearchParams();
+
 function splitOnce(text, mark) {
   const at = text.indexOf(mark);
   return at < 0 ? [text] : [text.slice(0, at), text.slice(at + mark.length)];

@@ -1,7 +1,7 @@
 // The filter: fields for what is asked most, and a chip for each filter that holds, to take it away again.
 
 import { h } from "./dom.js";
-import { changed, filtersOf, listHash, sortOf, timeFromText, without } from "./filters.js";
+import { changed, filtersOf, listHash, paramsNow, sortOf, timeFromText, without } from "./filters.js";
 import { TIMES, zone } from "./format.js";
 
 const TEXTS = [
@@ -110,7 +110,7 @@ export class FilterForm {
   }
 
   #preset(value) {
-    location.hash = listHash(changed(this.#params, { recorded_after: value, recorded_before: null }));
+    location.hash = listHash(changed(paramsNow(), { recorded_after: value, recorded_before: null }));
   }
 
   #submit(event) {
@@ -122,6 +122,6 @@ export class FilterForm {
     }
     changes[`${this.time.value}_after`] = timeFromText(this.after.value);
     changes[`${this.time.value}_before`] = timeFromText(this.before.value);
-    location.hash = listHash(changed(this.#params, changes));
+    location.hash = listHash(changed(paramsNow(), changes));
   }
 }

@@ -4,7 +4,7 @@ import { deleteMatching, killMatching } from "./actions.js";
 import { ask, explain } from "./api.js";
 import { Counts } from "./counts.js";
 import { h, setText, soon } from "./dom.js";
-import { changed, DEFAULT_LIMIT, DEFAULT_SORT, filtersOf, listHash, PAGE_SIZES, sortOf, timeKeyOf } from "./filters.js";
+import { changed, DEFAULT_LIMIT, DEFAULT_SORT, filtersOf, listHash, PAGE_SIZES, paramsNow, sortOf, timeKeyOf } from "./filters.js";
 import { FilterForm } from "./form.js";
 import { TIMES } from "./format.js";
 import { Feed } from "./live.js";
@@ -272,7 +272,7 @@ export class ListView {
   // ---- what people do ----
 
   #go(changes) {
-    location.hash = listHash(changed(this.#params, changes));
+    location.hash = listHash(changed(paramsNow(), changes));
   }
 
   /** Pages are steps in the browser's history; a page that was opened by its URL has none before it. */

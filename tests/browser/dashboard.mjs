@@ -111,6 +111,7 @@ async function filters({ open }) {
   assert.match(await text(page, `${row("ledger-7")} .error`), /connection refused: db-2/);
 
   await page.click(".state-link[data-state=all]");
+  await page.waitForSelector(row("odd-1"));
   await page.keyboard.press("/");
   await page.keyboard.type("ResizeImages");
   await page.keyboard.press("Enter");
