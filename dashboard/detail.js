@@ -85,6 +85,7 @@ export class DetailView {
   #attemptsOf = null;
   #paused = false;
   #gone = false;
+  #heard = 0; // what the stream tells is newer than an answer that was asked for before
 
   constructor(id) {
     this.id = id;
@@ -129,8 +130,14 @@ export class DetailView {
     );
     this.feed = new Feed(statusPath(id, "/events"), [], {
       reload: () => this.#load(),
-      status: (status) => this.#show(status),
-      deleted: () => this.#showGone("This status has been deleted."),
+      status: (status) => {
+        this.#heard++;
+        this.#show(status);
+      },
+      deleted: () => {
+        this.#heard++;
+        this.#showGone("This status has been deleted.");
+      },
     });
     this.retry = soon(15_000, () => this.#load());
     this.timer = setInterval(() => this.#tick(), 1000);
@@ -145,10 +152,12 @@ export class DetailView {
 
   async #load() {
     if (this.#paused && this.#status) return;
+    const heard = this.#heard;
     try {
-      this.#show(await ask("GET", statusPath(this.id)));
+      const status = await ask("GET", statusPath(this.id));
+      if (heard === this.#heard) this.#show(status);
     } catch (error) {
-      this.#fail(error);
+      if (heard === this.#heard) this.#fail(error);
     }
   }
 

@@ -2,6 +2,7 @@
 
 import { deleteMatching, killMatching } from "./actions.js";
 import { ask, explain } from "./api.js";
+import { connection } from "./connection.js";
 import { Counts } from "./counts.js";
 import { h, setText, soon } from "./dom.js";
 import { changed, DEFAULT_LIMIT, DEFAULT_SORT, filtersOf, listHash, PAGE_SIZES, paramsNow, sortOf, timeKeyOf } from "./filters.js";
@@ -20,6 +21,11 @@ const SORTS = ["recorded_at", "queued_at", "started_at", "succeeded_at", "failed
     : [[`-${key}`, `${key.replace("_at", "")}, newest first`], [key, `${key.replace("_at", "")}, oldest first`]],
 );
 
+// A stream tells that a status has left the filter, or is gone, only if it has told of it before. It begins with the first
+// page in the usual order; of rows that came another way the page itself is asked now and then.
+const AGAIN_MS = 10_000;
+const AGAIN_ELSEWHERE_MS = 4_000;
+
 /** Before or after, in the order of the list. */
 function compare(a, b, { key, descending }) {
   const order = a[key] < b[key] ? -1 : a[key] > b[key] ? 1 : a.id < b.id ? -1 : a.id > b.id ? 1 : 0;
@@ -33,6 +39,7 @@ export class ListView {
   #feed = null;
   #news = new Map(); // id -> status, or null for one that is gone
   #loading = null;
+  #meanwhile = new Map(); // news since the page that is loading was asked for: they are newer
   #paused = false;
   #missed = false;
   focusWhenFilled = null; // id of the row that the reader comes back from
@@ -70,6 +77,7 @@ export class ListView {
     this.flush = soon(60, () => requestAnimationFrame(() => this.#apply()));
     this.refill = soon(900, () => this.#load());
     this.timer = setInterval(() => this.#tick(), 1000);
+    this.again = null;
   }
 
   // ---- what is shown ----
@@ -92,10 +100,18 @@ export class ListView {
     this.#load();
   }
 
+  #isUsualFirstPage() {
+    return !this.#params.get("cursor") && (this.#params.get("sort") || DEFAULT_SORT) === DEFAULT_SORT;
+  }
+
   /** Streams tell of changes; what is on the page is read again whenever one begins. */
   #follow() {
+    const isTold = this.#isUsualFirstPage();
+    clearInterval(this.again);
+    this.again = setInterval(() => this.#loadAgain(), isTold ? AGAIN_MS : AGAIN_ELSEWHERE_MS);
     this.#feed?.stop();
-    this.#feed = new Feed("events", [...filtersOf(this.#params), ["limit", "0"]], {
+    const first = isTold ? this.#params.get("limit") || DEFAULT_LIMIT : "0";
+    this.#feed = new Feed("events", [...filtersOf(this.#params), ["limit", first]], {
       reload: () => this.#load(),
       status: (status) => this.#note(status.id, status),
       deleted: (id) => this.#note(id, null),
@@ -110,6 +126,10 @@ export class ListView {
     return query;
   }
 
+  #loadAgain() {
+    if (!document.hidden && !connection.lost && !this.#loading && this.#rows.size) this.#load();
+  }
+
   async #load() {
     if (this.#paused && this.#rows.size) {
       this.#missed = true;
@@ -117,14 +137,18 @@ export class ListView {
     }
     this.#loading?.abort();
     const loading = (this.#loading = new AbortController());
+    this.#meanwhile.clear();
     try {
       const page = await ask("GET", "statuses", this.#query(), loading.signal);
       if (loading !== this.#loading) return;
       this.#loading = null;
       this.#fill(page);
+      for (const [id, status] of this.#meanwhile) this.#note(id, status);
       this.counts.soon();
     } catch (error) {
-      if (loading === this.#loading && !loading.signal.aborted) this.#fail(error);
+      if (loading !== this.#loading || loading.signal.aborted) return;
+      this.#loading = null;
+      this.#fail(error);
     }
   }
 
@@ -213,6 +237,7 @@ export class ListView {
 
   #note(id, status) {
     this.#news.set(id, status);
+    if (this.#loading) this.#meanwhile.set(id, status);
     if (this.#paused) this.#missed = true;
     else this.flush();
   }
@@ -336,5 +361,6 @@ export class ListView {
     this.flush.cancel();
     this.refill.cancel();
     clearInterval(this.timer);
+    clearInterval(this.again);
   }
 }

@@ -170,7 +170,8 @@
       try {
         const response = await fetch(url, { headers: { Accept: "application/json" }, cache: "no-store", credentials: "omit" });
         if (response.ok) {
-          this.#take(await response.json());
+          const status = await response.json();
+          if (!this.#source) this.#take(status); // a stream that was opened meanwhile knows better
           return "ok";
         }
         if (response.status !== 404 && response.status !== 422) throw new Error(`HTTP ${response.status}`);

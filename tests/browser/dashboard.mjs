@@ -140,6 +140,16 @@ async function wrongFilter({ open }) {
   await browser.shot(page, "problem");
 }
 
+/** The service's first page in another order is not what a stream begins with. */
+async function leavesAnotherOrder({ open }) {
+  for (const id of ["a", "b", "c"]) await service.create({ id, state: "started" });
+  const page = await open("/#/?state=started&sort=id");
+  await isListed(page, ["a", "b", "c"]);
+  await service.enter("a", "failed");
+  await service.ask("DELETE", "/statuses/c?force=true");
+  await isListed(page, ["b"]);
+}
+
 async function leavesTheFilter({ open }) {
   await service.create({ id: "going", state: "started" });
   await service.create({ id: "staying", state: "started" });
@@ -534,6 +544,7 @@ await withStage([service, browser], () =>
     ["filters live in the URL", filters],
     ["a filter that is wrong is told in words", wrongFilter],
     ["a status that no longer matches leaves the list, and one that does enters it", leavesTheFilter],
+    ["so it is in another order", leavesAnotherOrder],
     ["thousands are sorted and paged, and back works through history", pages],
     ["one status is shown in full", inFull],
     ["an unknown and a deleted status are told", unknownAndDeleted],
