@@ -331,13 +331,12 @@ async function comesBack({ open }) {
 
 async function redisAway({ open }) {
   await service.create({ id: "before", job_name: "Import" });
-  const page = await open("/", { meant: /503 .*/ });
+  const page = await open("/", { meant: /503 |net::ERR_INCOMPLETE_CHUNKED_ENCODING/ }); // a stream may be cut
   await page.waitForSelector(row("before"));
   await service.stopRedis();
   await hasText(page, "#banner", "last that was read");
   await page.waitForSelector(row("before")); // what is known stays in sight
   await service.startRedis();
-  await until("the service is ready again", async () => (await fetch(`${service.url}/health/ready`)).ok);
   await service.create({ id: "after", job_name: "Import" });
   await isListed(page, ["after"]); // this Redis keeps nothing over a restart
   await until("the banner is gone", async () => !(await page.isVisible("#banner")));

@@ -98,11 +98,18 @@ export class Service {
 
   ask = (method, path, value) => this.send(method, path, value === undefined ? undefined : JSON.stringify(value));
 
-  /** The answer's body; anything but success fails. */
+  /**
+   * The answer's body; anything but success fails. After Redis was away each worker finds it again in its own time:
+   * until then it says that nothing was changed, and to repeat the request.
+   */
   async send(method, path, body) {
     const sent = body === undefined ? {} : { body, headers: { "Content-Type": "application/json" } };
-    const response = await fetch(this.url + path, { method, ...sent });
-    const text = await response.text();
+    let response, text;
+    await until(`${method} ${path} is available`, async () => {
+      response = await fetch(this.url + path, { method, ...sent });
+      text = await response.text();
+      return !text.startsWith('{"type":"/problems/unavailable"');
+    });
     if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`);
     return text && JSON.parse(text);
   }
