@@ -328,16 +328,18 @@ static const char *take_scalar(struct filter *filter, unsigned element, const st
                      : "must be a string, a number, a boolean or a list of them";
 }
 
-static const char *const range_shape = "must be {\"after\":...,\"before\":...} or [after,before]";
+static const char *const range_shape =
+    "must be {\"after\":...,\"before\":...} or [after,before], of which one may be null";
 
 /* One end of a range; null is no bound. */
 static const char *take_end(struct filter *filter, unsigned element, enum status_field field,
-                            bool is_after, json_t *bound, struct text raw)
+                            bool is_after, json_t *bound, struct text raw, unsigned *n_bounds)
 {
     struct text scalar = scalar_of(bound, raw);
 
     if (json_is_null(bound))
         return NULL;
+    ++*n_bounds;
     return scalar.at ? take_bound(filter, element, field, is_after, scalar) : range_shape;
 }
 
@@ -347,13 +349,14 @@ static const char *take_pair(struct filter *filter, unsigned element, enum statu
 {
     struct text part;
     const char *wrong = NULL;
+    unsigned n_bounds = 0;
     size_t at = 0;
 
     if (json_array_size(pair) != 2)
         return range_shape;
     for (size_t i = 0; !wrong && json_text_next_element(raw, &at, &part); i++)
-        wrong = take_end(filter, element, field, i == 0, json_array_get(pair, i), part);
-    return wrong;
+        wrong = take_end(filter, element, field, i == 0, json_array_get(pair, i), part, &n_bounds);
+    return wrong || n_bounds ? wrong : range_shape;
 }
 
 /* {"after":...,"before":...} */
@@ -361,18 +364,19 @@ static const char *take_ends(struct filter *filter, unsigned element, enum statu
                              json_t *ends, struct text raw)
 {
     struct text name, part;
-    const char *wrong = json_object_size(ends) ? NULL : range_shape;
+    const char *wrong = NULL;
+    unsigned n_bounds = 0;
     size_t at = 0;
 
     while (!wrong && json_text_next_member(raw, &at, &name, &part)) {
         bool is_after = json_text_name_is(name, "after");
         if (is_after || json_text_name_is(name, "before"))
             wrong = take_end(filter, element, field, is_after,
-                             json_object_get(ends, is_after ? "after" : "before"), part);
+                             json_object_get(ends, is_after ? "after" : "before"), part, &n_bounds);
         else
             wrong = range_shape;
     }
-    return wrong;
+    return wrong || n_bounds ? wrong : range_shape;
 }
 
 static const char *take_range(struct filter *filter, unsigned element, enum status_field field,

@@ -192,15 +192,9 @@ static void list_done(struct query *query, enum err err)
     struct listing *listing = request->listing;
 
     if (err == ERR_NONE && listing->want_count) {
-        listing->total = (struct query){
-            .store = query->store,
-            .clauses = query->clauses,
-            .n_clauses = query->n_clauses,
-            .call_ms = query->call_ms,
-            .deadline_ms = query->deadline_ms,
-            .done = total_done,
-            .arg = request,
-        };
+        listing_prepare_total(listing);
+        listing->total.done = total_done;
+        listing->total.arg = request;
         err = query_count(&listing->total);
         if (err == ERR_NONE)
             return;

@@ -30,6 +30,9 @@ void handle_remove(struct api_request *request);
 void handle_request_kill_many(struct api_request *request);
 void handle_cleanup(struct api_request *request);
 
+/* handle_batch.c */
+void handle_batch(struct api_request *request);
+
 /* handle_service.c */
 void handle_live(struct api_request *request);
 void handle_ready(struct api_request *request);

@@ -115,6 +115,13 @@ bool content_type_is_json(struct text content_type)
     return same(type, "application/json") || same(type, "application/x-www-form-urlencoded");
 }
 
+bool content_type_is_ndjson(struct text content_type)
+{
+    struct text type;
+
+    return next_part(&content_type, ';', &type) && same(type, "application/x-ndjson");
+}
+
 bool prefer_is_minimal(struct text prefer)
 {
     struct text preference, name;

@@ -19,6 +19,9 @@ int accept_choose(struct text accept, const char *const *types, size_t n_types);
  * given. */
 bool content_type_is_json(struct text content_type);
 
+/* Whether it is application/x-ndjson. */
+bool content_type_is_ndjson(struct text content_type);
+
 /* Whether Prefer has return=minimal. */
 bool prefer_is_minimal(struct text prefer);
 

@@ -4,6 +4,7 @@
 #include "api/status_json.h"
 #include "api/time_text.h"
 #include "core/mem.h"
+#include "core/state.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -208,25 +209,12 @@ const char *listing_take(struct listing *listing, struct text name, struct text 
 
 /* ---- JSON ---- */
 
-/* The name of a member, without escapes: those need none. */
-static const char *take_where_member(struct listing *listing, unsigned element, json_t *object,
-                                     struct text raw_name, struct text raw)
-{
-    char name[256];
-    bool known;
-
-    if (memchr(raw_name.at, '\\', raw_name.len) || raw_name.len >= sizeof name)
-        return "is not a filter";
-    memcpy(name, raw_name.at, raw_name.len);
-    name[raw_name.len] = '\0';
-    return filter_take_json(&listing->filter, element, raw_name, json_object_get(object, name), raw,
-                            &known);
-}
-
+/* A name may have escapes in the text; jansson has decoded it, and keeps the order of members. */
 static void take_where_object(struct listing *listing, unsigned element, json_t *object,
                               struct text raw, struct buf *errors)
 {
-    struct text name, value;
+    void *member = json_object_iter(object);
+    struct text raw_name, value;
     size_t at = 0;
 
     if (!json_is_object(object)) {
@@ -234,8 +222,12 @@ static void take_where_object(struct listing *listing, unsigned element, json_t 
                           "must be an object, or a list of objects");
         return;
     }
-    while (json_text_next_member(raw, &at, &name, &value)) {
-        const char *wrong = take_where_member(listing, element, object, name, value);
+    for (; json_text_next_member(raw, &at, &raw_name, &value);
+         member = json_object_iter_next(object, member)) {
+        struct text name = text_of(json_object_iter_key(member));
+        bool known;
+        const char *wrong = filter_take_json(&listing->filter, element, name,
+                                             json_object_iter_value(member), value, &known);
         if (wrong)
             change_json_blame(errors, "where", name, wrong);
     }
@@ -387,6 +379,47 @@ const char *listing_prepare(struct listing *listing, const char **ret_field)
         listing->keys = STATUS_KEYS_ALL;
     query->fields = status_keys_fields(listing->keys);
     return NULL;
+}
+
+/* Whether all that match have the time of the order. */
+static bool order_is_implied(const struct listing *listing)
+{
+    if (listing->order == FIELD_ID || listing->order == FIELD_RECORDED_AT)
+        return true;
+    for (size_t i = 0; i < listing->filter.n_clauses; i++) {
+        const struct clause *clause = &listing->filter.clauses[i];
+        enum state state = STATE_NONE;
+        if (clause->kind == CLAUSE_RANGE && clause->field == listing->order)
+            return true;
+        if (clause->kind == CLAUSE_SETS && !clause->index.len && clause->n_values == 1)
+            state = state_of_name(clause->values[0]);
+        if (state != STATE_NONE && state_info(state)->timestamp == listing->order)
+            return true;
+    }
+    return false;
+}
+
+void listing_prepare_total(struct listing *listing)
+{
+    struct query *query = &listing->query, *total = &listing->total;
+    size_t n = query->n_clauses;
+
+    *total = (struct query){
+        .store = query->store,
+        .clauses = query->clauses,
+        .n_clauses = n,
+        .call_ms = query->call_ms,
+        .deadline_ms = query->deadline_ms,
+    };
+    if (order_is_implied(listing))
+        return;
+    for (size_t i = 0; i < n; i++)
+        listing->total_clauses[i] = query->clauses[i];
+    listing->total_clauses[n] = (struct clause){
+        .kind = CLAUSE_RANGE, .index = TEXT(""), .field = listing->order, .max = CLAUSE_TIME_MAX
+    };
+    total->clauses = listing->total_clauses;
+    total->n_clauses = n + 1;
 }
 
 /* What a cleanup is for: recorded long ago, and over, unless forced. */

@@ -44,6 +44,7 @@ struct listing {
     bool page_is_due;
 
     struct query query, total; /* total: of the count beside a list */
+    struct clause total_clauses[FILTER_CLAUSES_MAX + 1];
     struct bulk bulk;
     size_t shown; /* statuses */
     uint64_t count;
@@ -68,6 +69,9 @@ bool listing_parse(struct listing *listing, struct text body, struct buf *messag
  * in. NULL, or what is wrong, with the name of the parameter in *ret_field.
  */
 const char *listing_prepare(struct listing *listing, const char **ret_field);
+
+/* The count beside the list of `query`, which has been prepared: of all that its pages have. */
+void listing_prepare_total(struct listing *listing);
 
 /* The same for a bulk change: its clauses, and what bounds it. */
 const char *listing_prepare_bulk(struct listing *listing, const char **ret_field);

@@ -59,6 +59,8 @@ static const struct problem_info problems[] = {
                              "The Idempotency-Key is another request's",
                              "Another request (method, target or body differ) was made under this "
                              "key. Nothing was changed." },
+    [PROBLEM_NOT_IN_BATCH] = { "not-in-batch", 422, "This operation can't be in a batch",
+                               "A batch takes changes of single statuses." },
     [PROBLEM_ERRORS_FULL] = { "errors-full", 422, "The list of errors is full",
                               "The errors of this status would take more than the setting "
                               "errors_limit. Nothing was changed." },

@@ -1,5 +1,6 @@
 #include "api/request.h"
 
+#include "api/batch.h"
 #include "api/headers.h"
 
 #include <assert.h>
@@ -74,6 +75,7 @@ void api_finish(struct api_request *request)
     buf_finish(&request->answer.body);
     buf_finish(&request->answer.link);
     listing_destroy(request->listing);
+    batch_destroy(request->batch);
 }
 
 void api_sign(struct api_request *request, struct text body)

@@ -13,6 +13,7 @@
 #include "api/listing.h"
 #include "api/problem.h"
 #include "core/buf.h"
+#include "core/gate.h"
 #include "core/health.h"
 #include "core/status.h"
 #include "core/status_attempts.h"
@@ -58,6 +59,8 @@ const char *http_header_name(enum http_header header); /* lower case */
 /* What all requests of a worker share. Immutable. */
 struct api {
     struct status_store store;
+    struct gate *batches;               /* those that are at work */
+    unsigned batch_slots;               /* operations of one at a time */
     bool loopback;                      /* listening on a loopback address: check Host */
     const char *const *allowed_hosts;   /* NULL-terminated */
     const char *const *allowed_origins; /* NULL-terminated */
@@ -97,6 +100,7 @@ struct api_answer {
     bool is_cut; /* no more will come, although the body is not complete */
 };
 
+struct batch;
 struct route;
 
 struct api_request {
@@ -123,6 +127,7 @@ struct api_request {
     bool minimal;                /* Prefer: return=minimal */
     struct status_guards guards; /* all but the fingerprint */
     struct listing *listing;     /* of routes that take one */
+    struct batch *batch;         /* of the route that runs one */
 
     /* Set by the handler. */
     struct api_answer answer;

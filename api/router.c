@@ -309,9 +309,23 @@ static bool check_site(struct api_request *request)
     return true;
 }
 
+static bool refuse_formats(struct api_request *request, const char *const *types, unsigned n)
+{
+    struct buf detail = { 0 };
+
+    buf_add_str(&detail, "This route answers ");
+    for (unsigned i = 0; i < n; i++)
+        buf_printf(&detail, "%s%s", i == 0 ? "" : i + 1 < n ? ", " : " and ", types[i]);
+    buf_add_char(&detail, '.');
+    refuse(request, PROBLEM_NOT_ACCEPTABLE, buf_cstr(&detail));
+    buf_finish(&detail);
+    return false;
+}
+
 static bool check_accept(struct api_request *request)
 {
     const struct route *route = request->route;
+    unsigned formats = route->formats ? route->formats : 1;
     const char *types[API_FORMAT_COUNT];
     int choice;
 
@@ -319,13 +333,9 @@ static bool check_accept(struct api_request *request)
         return true;
     for (enum api_format format = 0; format < API_FORMAT_COUNT; format++)
         types[format] = api_format_type(format);
-    choice = accept_choose(request->header[HTTP_HEADER_ACCEPT], types,
-                           route->any_format ? API_FORMAT_COUNT : 1);
+    choice = accept_choose(request->header[HTTP_HEADER_ACCEPT], types, formats);
     if (choice < 0)
-        return refuse(request, PROBLEM_NOT_ACCEPTABLE,
-                      route->any_format ? "This route answers application/json, "
-                                          "application/x-ndjson and text/plain."
-                                        : NULL);
+        return refuse_formats(request, types, formats);
     request->format = (enum api_format)choice;
     return true;
 }
@@ -364,7 +374,9 @@ static bool check_body(struct api_request *request)
     }
     if (wanted == BODY_NONE)
         return refuse(request, PROBLEM_MALFORMED_JSON, "This request takes no body.");
-    if (!content_type_is_json(request->header[HTTP_HEADER_CONTENT_TYPE]))
+    struct text type = request->header[HTTP_HEADER_CONTENT_TYPE];
+    if (!content_type_is_json(type) &&
+        !(request->route->takes_lines && content_type_is_ndjson(type)))
         return refuse(request, PROBLEM_UNSUPPORTED_MEDIA_TYPE, NULL);
     return true;
 }

@@ -32,7 +32,9 @@ struct route {
     enum route_body body;
     unsigned query;   /* set of enum route_query */
     unsigned listing; /* not 0: takes filters, and this set of enum listing_takes */
-    bool any_format;  /* a list: answers in any enum api_format */
+    unsigned formats; /* answers in the first so many of enum api_format; 0: in JSON */
+    bool takes_lines; /* its body may be NDJSON too */
+    bool in_batch;    /* may be an operation of a batch */
     bool any_type;    /* answers with a type of its own: Accept is not looked at */
     const char *doc;
 };

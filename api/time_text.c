@@ -156,16 +156,25 @@ static bool parse_rfc3339(const char *at, const char *end, uint64_t *ret)
     return true;
 }
 
+/* Digits, and decimals that don't matter. */
+static bool parse_microseconds(const char *at, const char *end, uint64_t *ret)
+{
+    const char *digits_end = at;
+    uint64_t decimals;
+
+    while (digits_end < end && *digits_end >= '0' && *digits_end <= '9')
+        digits_end++;
+    return digits_end > at && digits_end - at <= 16 &&
+           take_digits(&at, end, (unsigned)(digits_end - at), ret) &&
+           take_fraction(&at, end, &decimals) && at == end;
+}
+
 bool time_text_parse(struct text text, uint64_t *ret_microseconds)
 {
     const char *at = text.at, *end = text.at + text.len;
     uint64_t time;
-    bool ok;
+    bool ok = parse_microseconds(at, end, &time) || parse_rfc3339(at, end, &time);
 
-    if (text.len <= 16 && take_digits(&at, end, (unsigned)text.len, &time))
-        ok = text.len > 0;
-    else
-        ok = parse_rfc3339(text.at, end, &time);
     if (ok && time <= TIME_TEXT_MAX)
         *ret_microseconds = time;
     return ok && time <= TIME_TEXT_MAX;

@@ -14,9 +14,9 @@ void time_text_write(struct buf *out, uint64_t microseconds);
 #define TIME_TEXT_MAX UINT64_C(253402300799999999)
 
 /*
- * Reads a time: RFC 3339 with any offset and up to nine decimals (beyond microseconds they are
- * dropped, as the seed does), or microseconds since the epoch in digits. False: neither, or not
- * from 1970 to 9999.
+ * Reads a time: RFC 3339 with any offset and up to nine decimals, or microseconds since the epoch
+ * in digits, with or without decimals. What is beyond microseconds is dropped, as the seed does.
+ * False: neither, or not from 1970 to 9999.
  */
 bool time_text_parse(struct text text, uint64_t *ret_microseconds);
 

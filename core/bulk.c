@@ -58,6 +58,18 @@ static const char *const replies[] = {
     [BULK_DONE] = "done",
 };
 
+static size_t apply_size(const struct bulk *bulk);
+
+/* How far it got in the ids that it was given: at least one. */
+static bool take_applied(struct bulk *bulk, const struct redis_reply *reply)
+{
+    if (reply->n_items != 4 || reply->items[3].type != REDIS_INTEGER ||
+        reply->items[3].integer < 1 || (size_t)reply->items[3].integer > apply_size(bulk))
+        return false;
+    bulk->applied = (size_t)reply->items[3].integer;
+    return true;
+}
+
 static bool script_replied(struct redis_call *call, unsigned index, const struct redis_reply *reply)
 {
     struct bulk *bulk = container_of(call, struct bulk, call);
@@ -66,7 +78,7 @@ static bool script_replied(struct redis_call *call, unsigned index, const struct
 
     (void)index;
     buf_add_u64(&nonce, bulk->nonce);
-    if (reply->type != REDIS_ARRAY || reply->n_items != 3 || reply->items[1].type != REDIS_STRING ||
+    if (reply->type != REDIS_ARRAY || reply->n_items < 3 || reply->items[1].type != REDIS_STRING ||
         reply->items[2].type != REDIS_INTEGER ||
         !text_equal(reply->items[0].text, buf_text(&nonce)))
         return false;
@@ -74,7 +86,7 @@ static bool script_replied(struct redis_call *call, unsigned index, const struct
     for (size_t i = 0; i < sizeof replies / sizeof *replies; i++) {
         bulk->reply = (enum bulk_reply)i;
         if (text_is(reply->items[1].text, replies[i]))
-            return true;
+            return bulk->reply != BULK_CHANGED || take_applied(bulk, reply);
     }
     return false;
 }
@@ -152,11 +164,23 @@ static enum err finish(struct bulk *bulk)
     return submit(bulk, &ops);
 }
 
+static void end_walk(struct bulk *bulk)
+{
+    if (bulk->guards->key.at)
+        go_on_or_end(bulk, finish(bulk));
+    else
+        bulk->done(bulk, ERR_NONE);
+}
+
 /* ---- APPLY ---- */
 
+/* No more than `most`, also when more match by now than when they were counted. */
 static size_t apply_size(const struct bulk *bulk)
 {
-    size_t left = bulk->query.matches.n - bulk->at;
+    uint64_t left = bulk->query.matches.n - bulk->at, may = bulk->most - bulk->changed;
+
+    if (may < left)
+        left = may;
     return left < APPLY_AT_A_TIME ? left : APPLY_AT_A_TIME;
 }
 
@@ -203,8 +227,10 @@ static void apply_done(struct redis_call *call, enum err err)
     if (ended_by_key(bulk, err))
         return;
     bulk->changed += bulk->reply_n;
-    bulk->at += apply_size(bulk);
-    if (bulk->at < bulk->query.matches.n)
+    bulk->at += bulk->applied;
+    if (bulk->changed == bulk->most)
+        end_walk(bulk);
+    else if (bulk->at < bulk->query.matches.n)
         go_on_or_end(bulk, apply(bulk));
     else
         query_go_on(&bulk->query);
@@ -234,8 +260,8 @@ static void walk_done(struct query *query, enum err err)
 {
     struct bulk *bulk = bulk_of(query);
 
-    if (err == ERR_NONE && bulk->guards->key.at)
-        go_on_or_end(bulk, finish(bulk));
+    if (err == ERR_NONE)
+        end_walk(bulk);
     else
         bulk->done(bulk, err);
 }
@@ -260,7 +286,7 @@ static void count_done(struct query *query, enum err err)
     bulk->matched = query->count;
     if (err == ERR_NONE && query->count > bulk->most)
         err = ERR_TOO_MANY;
-    if (err == ERR_NONE && !bulk->dry_run)
+    if (err == ERR_NONE && !bulk->dry_run && query->count > 0)
         go_on_or_end(bulk, walk(bulk));
     else
         bulk->done(bulk, err);
@@ -321,8 +347,10 @@ static void look_done(struct redis_call *call, enum err err)
 
     if (err == ERR_OUTCOME_UNKNOWN)
         err = ERR_UNAVAILABLE; /* it only looked */
-    if (!ended_by_key(bulk, err))
-        go_on_or_end(bulk, bulk->reply == BULK_OPEN ? walk(bulk) : check(bulk));
+    if (ended_by_key(bulk, err))
+        return;
+    bulk->changed = bulk->reply_n;
+    go_on_or_end(bulk, bulk->reply == BULK_OPEN ? walk(bulk) : check(bulk));
 }
 
 static enum err look(struct bulk *bulk)

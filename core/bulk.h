@@ -66,7 +66,8 @@ struct bulk {
     struct clause all[PLAN_CLAUSES_MAX]; /* the caller's, and one of states */
     size_t n_all;
     struct text states[STATE_COUNT];
-    size_t at; /* of the walk's slice */
+    size_t at;      /* of the walk's slice */
+    size_t applied; /* by the last script, from there on */
 };
 
 /* Fails with ERR_UNAVAILABLE and then never calls back. */

@@ -3,7 +3,7 @@
 
 usage: embed.py OUTPUT.inc FILE...          NAME: the file's name, without its ending
 
-A line `-- include OTHER` of a Lua script is replaced by that file, of the same folder.
+A line `-- include OTHER` of a Lua script is replaced by that file, of the same folder; a second one by nothing.
 Bytes and not a string: ISO C promises only 4,095 characters for a literal.
 """
 import hashlib
@@ -12,15 +12,18 @@ import re
 import sys
 
 
-def read(path):
+def read(path, seen):
+    if path in seen:
+        return b""
+    seen.add(path)
     content = path.read_bytes()
     if path.suffix != ".lua":
         return content
-    return re.sub(rb"^-- include (\S+)\n", lambda found: read(path.parent / found[1].decode()), content, flags=re.M)
+    return re.sub(rb"^-- include (\S+)\n", lambda found: read(path.parent / found[1].decode(), seen), content, flags=re.M)
 
 
 def embed(path):
-    content = read(path)
+    content = read(path, set())
     chars = ",".join(f"'\\x{byte:02x}'" for byte in content)
     return (
         f"static const char embedded_{path.stem}[] = {{ {chars} }};\n"

@@ -1,6 +1,7 @@
 /*
  * Ids with their scores, in the order of a query. Bounded: of an unordered walk only the first
- * `most` are kept. Zeroed memory, with the order set, is empty.
+ * `most` are kept. They are sorted as they come, some at a time, so that no call takes long however
+ * many there are. Zeroed memory, with the order set, is empty.
  */
 #pragma once
 
@@ -21,7 +22,9 @@ struct matches {
     size_t most; /* 0: all */
     struct match *items;
     size_t n, cap;
+    size_t n_sorted; /* the first ones */
     struct buf ids;
+    size_t dropped; /* bytes of `ids` that belong to none any more */
 };
 
 /* Whether (score, id) a comes before b in the order. */

@@ -33,11 +33,17 @@ static enum err submit(struct query *query, const struct redis_call_ops *ops, un
     return redis_pool_submit(query->store->pool, REDIS_LANE_SCAN, &query->call);
 }
 
+static void end(struct query *query, enum err err)
+{
+    gate_leave(&query->pass);
+    query->done(query, err);
+}
+
 /* The end, unless the next step is under way. */
 static void go_on_or_end(struct query *query, enum err err)
 {
     if (err != ERR_NONE)
-        query->done(query, err);
+        end(query, err);
 }
 
 /* ---- FETCH ---- */
@@ -101,7 +107,7 @@ static void fetch_done(struct redis_call *call, enum err err)
     query->page += call->n_commands;
     adapt_fetch_size(query, call->n_commands);
     if (err != ERR_NONE || query->page == query->page_end)
-        query->done(query, err);
+        end(query, err);
     else if (query->step)
         query->step(query);
     else
@@ -255,11 +261,28 @@ static void slice_done(struct redis_call *call, enum err err)
     struct query *query = query_of(call);
 
     if (err != ERR_NONE)
-        query->done(query, err);
+        end(query, err);
     else if (query->mode == QUERY_WALK && query->matches.n)
         query->step(query);
     else
         walked(query);
+}
+
+static void let_in(struct gate_pass *pass)
+{
+    struct query *query = container_of(pass, struct query, pass);
+
+    go_on_or_end(query, slice(query));
+}
+
+/* False: this has become a long walk, and others are on theirs; let_in() follows. */
+static bool may_walk_on(struct query *query)
+{
+    enum { LONG_SLICES = 64, LONG_CANDIDATES = 4500 };
+    bool is_long = query->slices >= LONG_SLICES || query->looked_at >= LONG_CANDIDATES;
+
+    return !is_long || query->pass.is_in ||
+           gate_enter(query->store->walks, &query->pass, let_in);
 }
 
 /* A slice has been dealt with: to the next, or to what comes behind the last. */
@@ -267,12 +290,17 @@ static void walked(struct query *query)
 {
     if (query->mode == QUERY_WALK)
         matches_clear(&query->matches);
-    if (walk_on(query))
-        go_on_or_end(query, slice(query));
-    else if (query->mode == QUERY_LIST && cut_page(query))
+    if (walk_on(query)) {
+        if (may_walk_on(query))
+            go_on_or_end(query, slice(query));
+        return;
+    }
+    gate_leave(&query->pass); /* a reader may take its time with the page */
+    idset_finish(&query->seen);
+    if (query->mode == QUERY_LIST && cut_page(query))
         go_on_or_end(query, fetch(query));
     else
-        query->done(query, ERR_NONE);
+        end(query, ERR_NONE);
 }
 
 static enum err slice(struct query *query)
@@ -415,7 +443,7 @@ static void plan_done(struct redis_call *call, enum err err)
                 return;
         }
     }
-    query->done(query, err);
+    end(query, err);
 }
 
 /* ---- starting ---- */
@@ -490,6 +518,7 @@ static void find_state_time(struct query *query)
 /* What an earlier start with this query left. */
 static void reset(struct query *query)
 {
+    gate_leave(&query->pass);
     matches_clear(&query->matches);
     idset_finish(&query->seen);
     query->fetch_size = FETCH_FIRST;
@@ -553,6 +582,7 @@ void query_go_on(struct query *query)
 
 void query_finish(struct query *query)
 {
+    gate_leave(&query->pass);
     matches_finish(&query->matches);
     idset_finish(&query->seen);
     buf_finish(&query->place);

@@ -18,6 +18,7 @@
 #include "core/redis_call.h"
 #include "core/status_store.h"
 #include "core/status_view.h"
+#include "core/gate.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -73,6 +74,7 @@ struct query {
 
     /* Private. */
     struct redis_call call;
+    struct gate_pass pass;
     uint64_t nonce;
     enum query_mode mode;
     struct clause all[PLAN_CLAUSES_MAX]; /* the caller's, or that of all states */
@@ -107,5 +109,6 @@ enum err query_walk(struct query *query) MUST_CHECK;
 /* Behind a step(). */
 void query_go_on(struct query *query);
 
-/* Frees what it holds; safe on zeroed memory. A query may be started again without. */
+/* Frees what it holds, also in the middle of a walk at a step(); safe on zeroed memory. A query may
+ * be started again without. */
 void query_finish(struct query *query);

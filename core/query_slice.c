@@ -5,8 +5,11 @@
 
 #include <stdlib.h>
 
-/* Candidates of a slice: 1 to 2 ms of Redis. Walks are long, and others are to notice little. */
-enum { SLICE_BUDGET = 1500, WALK_BUDGET = 200, LEAST_BUDGET = 64 };
+/*
+ * Candidates of a slice: 1 to 2 ms of Redis. Walks are long, and others are to notice little.
+ * Checks that cost more than what is usual come out of it.
+ */
+enum { SLICE_BUDGET = 1500, WALK_BUDGET = 200, LEAST_BUDGET = 64, USUAL_COST = 8 };
 
 /* Up to so many, a slice of an unordered walk sorts out those that come first; more are sorted
  * here. */
@@ -51,6 +54,7 @@ static void add_driver(struct script_args *args, struct query *query)
         return;
     case CLAUSE_IDS:
         script_args_add_str(args, "ids");
+        script_args_add(args, query->place.len ? buf_text(&query->place) : TEXT("0"));
         script_args_add_values(args, clause);
         return;
     case CLAUSE_SETS:
@@ -58,7 +62,6 @@ static void add_driver(struct script_args *args, struct query *query)
         script_args_add_str(args, "set");
         script_args_add_set(args, clause, query->set);
         script_args_add(args, query->place.len ? buf_text(&query->place) : TEXT("0"));
-        script_args_add_sets(args, clause, clause_is_exclusive(clause) ? 0 : query->set);
         return;
     case CLAUSE_KILL:
     case CLAUSE_KIND_COUNT:
@@ -91,7 +94,8 @@ static uint64_t best_wanted(const struct query *query)
     return sorts && !query->from.id.at && wanted <= BEST_MOST ? wanted : 0;
 }
 
-static uint64_t budget(const struct query *query)
+/* What the plan needs, or what is bearable. */
+static uint64_t wanted_budget(const struct query *query)
 {
     uint64_t expected = query->plan.cost + query->looked_at;
 
@@ -100,6 +104,16 @@ static uint64_t budget(const struct query *query)
     if (query->plan.driver != PLAN_BY_STATE || expected > SLICE_BUDGET)
         return SLICE_BUDGET;
     return expected > LEAST_BUDGET ? expected : LEAST_BUDGET; /* this walk's end is found in C */
+}
+
+static uint64_t budget(const struct query *query)
+{
+    uint64_t cost = 0, bearable, wanted = wanted_budget(query);
+
+    for (size_t i = 0; i < query->n_all; i++)
+        cost += script_args_check_cost(&query->all[i]);
+    bearable = cost > USUAL_COST ? SLICE_BUDGET * USUAL_COST / cost : SLICE_BUDGET;
+    return wanted < bearable ? wanted : bearable;
 }
 
 void query_slice_command(struct query *query, struct buf *out, bool with_source)

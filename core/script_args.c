@@ -25,13 +25,6 @@ void script_args_add_set(struct script_args *args, const struct clause *clause, 
     args->n++;
 }
 
-void script_args_add_sets(struct script_args *args, const struct clause *clause, size_t n)
-{
-    script_args_add_u64(args, n);
-    for (size_t i = 0; i < n; i++)
-        script_args_add_set(args, clause, i);
-}
-
 void script_args_add_values(struct script_args *args, const struct clause *clause)
 {
     script_args_add_u64(args, clause->n_values);
@@ -39,13 +32,46 @@ void script_args_add_values(struct script_args *args, const struct clause *claus
         script_args_add(args, clause->values[i]);
 }
 
+/* Up to so many sets are looked into; with more values it is cheaper to read the hash. */
+enum { SETS_MOST = 8 };
+
+static bool is_told_by_sets(const struct clause *clause)
+{
+    return clause->n_values <= SETS_MOST;
+}
+
+static void add_sets_check(struct script_args *args, const struct clause *clause)
+{
+    script_args_add_str(args, "sets");
+    script_args_add_u64(args, clause->n_values);
+    for (size_t i = 0; i < clause->n_values; i++)
+        script_args_add_set(args, clause, i);
+}
+
+/* That the hash has one of the values where the index says: "job_name:", "job_arg:". */
+static void add_values_check(struct script_args *args, const struct clause *clause)
+{
+    if (clause_is_exclusive(clause)) {
+        script_args_add_str(args, "field");
+        script_args_add(args, (struct text){ clause->index.at, clause->index.len - 1 });
+    } else {
+        script_args_add_str(args, "args");
+    }
+    script_args_add_values(args, clause);
+}
+
 void script_args_add_index_check(struct script_args *args, const struct clause *clause)
 {
     switch (clause->kind) {
     case CLAUSE_SETS:
+        if (is_told_by_sets(clause))
+            add_sets_check(args, clause);
+        else
+            add_values_check(args, clause);
+        break;
     case CLAUSE_ARG:
-        script_args_add_str(args, "sets");
-        script_args_add_sets(args, clause, clause->n_values);
+        if (is_told_by_sets(clause))
+            add_sets_check(args, clause);
         break;
     case CLAUSE_RANGE:
         script_args_add_str(args, "range");
@@ -62,7 +88,6 @@ void script_args_add_index_check(struct script_args *args, const struct clause *
         break;
     }
 }
-
 void script_args_add_hash_check(struct script_args *args, const struct clause *clause)
 {
     if (clause->kind == CLAUSE_KILL) {
@@ -73,6 +98,29 @@ void script_args_add_hash_check(struct script_args *args, const struct clause *c
         script_args_add(args, clause->name);
         script_args_add_values(args, clause);
     }
+}
+
+unsigned script_args_check_cost(const struct clause *clause)
+{
+    enum { READ_FIELD = 2, READ_ARGS = 4 };
+    unsigned by_sets = is_told_by_sets(clause) ? (unsigned)clause->n_values : 0;
+
+    switch (clause->kind) {
+    case CLAUSE_SETS:
+        if (is_told_by_sets(clause))
+            return by_sets;
+        return clause_is_exclusive(clause) ? READ_FIELD : READ_ARGS;
+    case CLAUSE_ARG:
+        return by_sets + READ_ARGS;
+    case CLAUSE_RANGE:
+    case CLAUSE_IDS:
+        return 1;
+    case CLAUSE_KILL:
+        return READ_FIELD;
+    case CLAUSE_KIND_COUNT:
+        break;
+    }
+    return 0;
 }
 
 void script_args_finish(struct script_args *args, struct buf *out, enum redis_script_id script,

@@ -23,15 +23,18 @@ void script_args_add_u64(struct script_args *args, uint64_t number);
 
 /* The name of the set of one of the clause's values. */
 void script_args_add_set(struct script_args *args, const struct clause *clause, size_t value);
-/* How many, and the names of the sets of the first `n` values. */
-void script_args_add_sets(struct script_args *args, const struct clause *clause, size_t n);
 /* How many, and the values. */
 void script_args_add_values(struct script_args *args, const struct clause *clause);
 
-/* What the indexes tell of a clause, as a check of clauses.lua; nothing if they tell nothing. */
+/*
+ * What the indexes tell of a clause, as a check of clauses.lua; nothing if they tell nothing. Of
+ * many values the hash tells it, at the same cost for any number.
+ */
 void script_args_add_index_check(struct script_args *args, const struct clause *clause);
 /* What only the hash tells: each such check costs a read of it, so they come last. */
 void script_args_add_hash_check(struct script_args *args, const struct clause *clause);
+/* What the checks of a clause cost, at most, for a candidate: in looks into a set. */
+unsigned script_args_check_cost(const struct clause *clause);
 
 /* Appends the command that runs the script: its one key is the prefix. Empties the arguments. */
 void script_args_finish(struct script_args *args, struct buf *out, enum redis_script_id script,

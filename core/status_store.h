@@ -7,9 +7,11 @@
 #include <stdint.h>
 
 struct redis_pool;
+struct gate;
 
 struct status_store {
     struct redis_pool *pool;
+    struct gate *walks;       /* long queries */
     struct text prefix;       /* of all keys: the namespace and ':' */
     size_t errors_max;        /* most bytes that the JSON array of a status' errors may take */
     uint64_t key_lifetime_ms; /* how long an Idempotency-Key is known */

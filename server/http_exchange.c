@@ -238,6 +238,13 @@ static enum MHD_Result take_header(void *cls, enum MHD_ValueKind kind, const cha
 
 static bool refuse(struct http_exchange *exchange, enum problem problem, const char *detail)
 {
+    char limit[80];
+
+    if (problem == PROBLEM_BODY_TOO_LARGE) {
+        snprintf(limit, sizeof limit, "The limit of a body is %zu bytes (setting body_limit).",
+                 exchange->http->options->body_limit);
+        detail = limit;
+    }
     exchange->refusal = problem;
     api_set_problem(&exchange->request, problem, detail, (struct text){ 0 }, (struct text){ 0 });
     return false;

@@ -7,6 +7,7 @@
  */
 #include "server/worker.h"
 
+#include "core/gate.h"
 #include "core/log.h"
 #include "core/mem.h"
 
@@ -14,7 +15,12 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-enum { READY_POLL_MS = 5, LAST_ANSWERS_MS = 200 };
+enum {
+    READY_POLL_MS = 5,
+    LAST_ANSWERS_MS = 200,
+    WALKS_AT_A_TIME = 4,
+    BATCH_SLOTS = 128, /* operations of one batch at a time */
+};
 
 struct worker {
     const struct worker_options *options;
@@ -25,6 +31,7 @@ struct worker {
     uv_timer_t timer; /* first: waiting for Redis; then: the drain's deadline */
     struct http *http;
     struct redis_pool *redis;
+    struct gate walks, batches;
     struct api api;
     atomic_bool was_ready;
     bool stopping;
@@ -137,18 +144,41 @@ static void init_handles(struct worker *worker)
     uv_timer_start(&worker->timer, check_ready, 0, READY_POLL_MS);
 }
 
+/* Batches may fill half of the room for calls in flight: the rest is for single reports. */
+static unsigned batch_room(const struct worker_options *options)
+{
+    unsigned room = options->redis.lane_size[REDIS_LANE_FAST] * options->redis.window / 2;
+    return room ? room : 1;
+}
+
+static unsigned batch_slots(const struct worker_options *options)
+{
+    unsigned room = batch_room(options);
+    return room < BATCH_SLOTS ? room : BATCH_SLOTS;
+}
+
+static void init_gates(struct worker *worker)
+{
+    gate_init(&worker->walks, WALKS_AT_A_TIME);
+    gate_init(&worker->batches, batch_room(worker->options) / batch_slots(worker->options));
+}
+
 struct worker *worker_start(const struct worker_options *options)
 {
     struct worker *worker = mem_zalloc(sizeof *worker);
 
     worker->options = options;
     init_handles(worker);
+    init_gates(worker);
     worker->redis = redis_pool_create(&worker->loop, &options->redis);
     worker->api = (struct api){
         .store = { .pool = worker->redis,
+                   .walks = &worker->walks,
                    .prefix = options->prefix,
                    .errors_max = options->errors_max,
                    .key_lifetime_ms = options->key_lifetime_ms },
+        .batches = &worker->batches,
+        .batch_slots = batch_slots(options),
         .loopback = options->loopback,
         .allowed_hosts = options->allowed_hosts,
         .allowed_origins = options->allowed_origins,

@@ -5,8 +5,9 @@
 -- ARGV     nonce, the step ('look', 'delete', 'kill' or 'finish'), Idempotency-Key or '', fingerprint of the request,
 --          lifetime of the key in ms; to finish: a count; to delete or kill: count ids..., count names of states...,
 --          count names of times..., then checks
--- returns  {nonce, what, n}: 'changed', n were deleted, or have a kill request now; 'key-reused'; 'new', nothing has been
---          done under the key; 'open', n have been deleted and there may be more; 'done', n are all
+-- returns  {nonce, what, n}: 'key-reused'; 'new', nothing has been done under the key; 'open', n have been deleted and
+--          there may be more; 'done', n are all; or {nonce, 'changed', n, m}, n were deleted, or have a kill request now,
+--          of the first m ids
 
 local call, prefix, at = redis.call, KEYS[1], 6
 local nonce, step, client_key, fingerprint, lifetime_ms = unpack(ARGV, 1, 5)
@@ -30,6 +31,18 @@ if record_key then
     note('done', so_far + ARGV[6])
     return { nonce, 'done', so_far + ARGV[6] }
   end
+end
+
+-- How many of the ids to deal with at a time. Each argument is an index and each attempt a key, of which a status may
+-- have a thousand.
+local function bearable(ids)
+  local EFFORT, ATTEMPT, effort = 64 * 1024, 64, 0 -- in bytes of arguments
+  for i = 1, #ids do
+    local key = prefix .. 'id:' .. ids[i]
+    effort = effort + call('HSTRLEN', key, 'job_args') + ATTEMPT * (tonumber(call('HGET', key, 'attempt') or 0) or 0)
+    if effort > EFFORT then return math.max(1, i - 1) end
+  end
+  return #ids
 end
 
 local function delete_all(ids, states, times)
@@ -65,6 +78,8 @@ local function request_kill_of_all(ids)
 end
 
 local ids, states, times = next_list(), next_list(), next_list()
+local done = bearable(ids)
+for i = #ids, done + 1, -1 do ids[i] = nil end
 ids = next_checks()(ids)
 local changed
 if step == 'delete' then
@@ -73,4 +88,4 @@ if step == 'delete' then
 else
   changed = request_kill_of_all(ids)
 end
-return { nonce, 'changed', changed }
+return { nonce, 'changed', changed, done }

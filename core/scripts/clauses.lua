@@ -2,7 +2,10 @@
 -- Included behind `local call, prefix, at`: Redis, the namespace's prefix, the index of the next argument.
 --
 --   check  'sets' count names... | 'range' name min max | 'ids' count ids... | 'kill' 1/0
---          'arg' name count values...: the hash's job_args has one of the values under this name
+--          'field' name count values...: the hash's field is one of the values
+--          'args' count values... | 'arg' name count values...: so is an argument, or the one of this name
+
+-- include stored.lua
 
 local function next_arg()
   at = at + 1
@@ -73,28 +76,69 @@ local function each(stays)
   end
 end
 
-function makers.ids()
+-- What others store may be big, and takes its time.
+local reads_hashes, bytes_read = false, 0
+
+local function read_field(id, field)
+  local stored = call('HGET', prefix .. 'id:' .. id, field)
+  if stored then bytes_read = bytes_read + #stored end
+  return stored or 'null'
+end
+
+local function next_values()
   local wanted = {}
-  for _, id in ipairs(next_list()) do wanted[id] = true end
+  for _, value in ipairs(next_list()) do wanted[value] = true end
+  return wanted
+end
+
+function makers.ids()
+  local wanted = next_values()
   return each(function(id) return wanted[id] end)
 end
 
 function makers.kill()
+  reads_hashes = true
   local wanted = next_arg() == '1'
+  return each(function(id) return (read_field(id, 'kill_requested_at') ~= 'null') == wanted end)
+end
+
+-- Numbers are what they are written as, with quotes or without.
+function makers.field()
+  reads_hashes = true
+  local field, wanted = next_arg(), next_values()
   return each(function(id)
-    local at_time = call('HGET', prefix .. 'id:' .. id, 'kill_requested_at')
-    return ((at_time and at_time ~= 'null') or false) == wanted
+    local stored = read_field(id, field)
+    if stored:sub(1, 1) == '"' then stored = stored_text(stored) elseif stored == 'null' then stored = nil end
+    return stored and wanted[stored]
+  end)
+end
+
+local args_of = {} -- id -> name -> value; several checks may want them
+
+local function read_args(id)
+  local args = args_of[id]
+  if not args then
+    local ok, decoded = pcall(cjson.decode, read_field(id, 'job_args'))
+    args = ok and type(decoded) == 'table' and decoded or {}
+    args_of[id] = args
+  end
+  return args
+end
+
+function makers.args()
+  reads_hashes = true
+  local wanted = next_values()
+  return each(function(id)
+    for _, value in pairs(read_args(id)) do
+      if wanted[value] then return true end
+    end
   end)
 end
 
 function makers.arg()
-  local name, wanted = next_arg(), {}
-  for _, value in ipairs(next_list()) do wanted[value] = true end
-  return each(function(id)
-    local stored = call('HGET', prefix .. 'id:' .. id, 'job_args')
-    local ok, args = pcall(cjson.decode, stored or 'null')
-    return ok and type(args) == 'table' and wanted[args[name]]
-  end)
+  reads_hashes = true
+  local name, wanted = next_arg(), next_values()
+  return each(function(id) return wanted[read_args(id)[name]] end)
 end
 
 -- What is left in the arguments: a function that returns those of some ids that pass every check.

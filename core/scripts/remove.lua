@@ -3,12 +3,7 @@
 -- All is read and checked before the first write, as a key of the wrong type is the only way in which a write could
 -- fail; and what goes out of one index goes with one command, as commands are most of what many removals cost.
 
-local function stored_text(json)
-  if not json then return nil end
-  if json:sub(1, 1) == '"' and not json:find('\\', 1, true) then return json:sub(2, -2) end
-  local ok, decoded = pcall(cjson.decode, '[' .. json .. ']')
-  return ok and decoded[1] ~= cjson.null and decoded[1] or nil
-end
+-- include stored.lua
 
 -- The indexes besides those of states and times. stored: the hash's attempt, job_name, job_args, provider_job_id
 local function sets_of(stored)

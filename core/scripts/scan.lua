@@ -7,16 +7,17 @@
 --          with; '' for none), best (of an unordered walk: how many matches to return, those that come first by score
 --          and id; 0: all), whether the highest come first (1/0), then the driver, then checks
 --   driver 'zset' name reverse(1/0) min max from_score from_id   in order, from behind that entry ('' '': from the start)
---          'set' name cursor earlier names...(count first)       unordered; what is in an earlier set has been seen
---          'ids' count ids...
+--          'set' name cursor                                     unordered
+--          'ids' from count ids...                               from: how many of them are done
 -- returns  {nonce, looked_at, more(1/0), position, position_id, id, score, id, score...}
---          position: the score and id of the last candidate of a zset; the cursor of a set
+--          position: the score and id of the last candidate of a zset; the cursor of a set; how many ids are done
 
 local call, prefix = redis.call, KEYS[1]
 local nonce, budget, want, first, score_name = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4] == '1', ARGV[5]
 local most_returned, descending = tonumber(ARGV[6]), ARGV[7] == '1'
 local at = 8
 local CHUNK = 500 -- candidates at a time: what a command may take as arguments, and no long command by itself
+local BYTES = 256 * 1024 -- to read of hashes
 
 -- include clauses.lua
 
@@ -74,33 +75,27 @@ local function zset_driver()
 end
 
 local function set_driver()
-  local key, cursor, earlier = prefix .. next_arg(), next_arg(), next_list()
-  position = cursor
+  local key = prefix .. next_arg()
+  position = next_arg()
 
   return function(count)
     local reply = call('SSCAN', key, position, 'COUNT', count)
     position = reply[1]
-    local ids = reply[2]
-    for _, name in ipairs(earlier) do
-      if #ids == 0 then break end
-      local seen, kept = call('SMISMEMBER', prefix .. name, unpack(ids)), {}
-      for i = 1, #ids do
-        if seen[i] == 0 then kept[#kept + 1] = ids[i] end
-      end
-      ids = kept
-    end
-    return ids, #reply[2], position == '0'
+    return reply[2], #reply[2], position == '0'
   end
 end
 
 local function ids_driver()
-  local ids = next_list()
-  return function()
-    local present = {}
-    for _, id in ipairs(ids) do
-      if call('EXISTS', prefix .. 'id:' .. id) == 1 then present[#present + 1] = id end
+  local from, ids = tonumber(next_arg()), next_list()
+
+  return function(count)
+    local present, last = {}, math.min(from + count, #ids)
+    for i = from + 1, last do
+      if call('EXISTS', prefix .. 'id:' .. ids[i]) == 1 then present[#present + 1] = ids[i] end
     end
-    return present, #ids, true
+    local n = last - from
+    from, position = last, tostring(last)
+    return present, n, last == #ids
   end
 end
 
@@ -148,10 +143,12 @@ local function add_matches(ids)
   end
 end
 
--- Few at first, if few are wanted: they may be among the first. And not many at a time later, as what comes behind
--- the last one wanted is looked at in vain.
-local most = go_on_behind and want > 0 and want < CHUNK and 200 or CHUNK
-local count, exhausted, last_wanted = go_on_behind and want > 0 and first and math.min(want, most) or most, false, nil
+-- Few at first: if few are wanted they may be among the first, and if hashes are read those may be big. And if few are
+-- wanted not many at a time later, as what comes behind the last one is looked at in vain.
+local few_wanted = go_on_behind and want > 0
+local most = few_wanted and want < CHUNK and 200 or CHUNK
+local count, exhausted, last_wanted = few_wanted and first and math.min(want, most) or most, false, nil
+if reads_hashes then count = math.min(count, 4) end
 repeat
   local ids, n
   ids, n, exhausted = candidates(math.min(count, budget - looked_at))
@@ -159,7 +156,8 @@ repeat
   last_wanted = add_matches(check(ids))
   if go_on_behind and (last_wanted or #ids > 0) then position_id = last_wanted or ids[#ids] end
   count = math.min(count * 2, most)
-until exhausted or last_wanted or looked_at >= budget
+  if bytes_read > 0 then count = math.min(count, math.ceil((BYTES - bytes_read) * looked_at / bytes_read)) end
+until exhausted or last_wanted or looked_at >= budget or bytes_read >= BYTES
 if position_id ~= '' then go_on_behind(position_id) end
 for i = 1, #best do
   matches[2 * i - 1], matches[2 * i] = best[i], string.format('%.0f', best_scores[i])

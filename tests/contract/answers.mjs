@@ -26,8 +26,8 @@ function recordingsIn(path) {
 
 function remember({ operation, status, body }) {
   if (operation) seenAnswers.add(`${operation.id} ${status}`);
-  const type = /^{"type":"(\/problems\/[a-z-]+)"/.exec(body)?.[1];
-  if (type) seenProblems.add(type);
+  // as the answer, or as that of an operation of a batch
+  for (const [, type] of body.matchAll(/(?:^|"body":){"type":"(\/problems\/[a-z-]+)"/g)) seenProblems.add(type);
 }
 
 function faultsOfLine(line, number) {

@@ -31,6 +31,7 @@ static const struct every_route {
     { "POST", "/statuses:remove", "{\"where\":{\"state\":\"killed\"}}", true },
     { "POST", "/statuses:request_kill?state=killed", "{\"max\":1}", true },
     { "POST", "/statuses:cleanup", "{\"older_than\":\"360d\"}", true },
+    { "POST", "/statuses:batch", "{\"operations\":[]}", false },
     { "GET", "/health/live", NULL, false },
     { "GET", "/health/ready", NULL, true },
     { "GET", "/version", NULL, false },

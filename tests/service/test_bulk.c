@@ -294,27 +294,60 @@ static void what_is_restarted_meanwhile_stays(void **state)
 
 struct deleter {
     struct service *service;
-    int status; /* of the answer */
+    const char *query; /* NULL: state=failed */
+    int status;        /* of the answer */
+    double deleted;
     char type[64];
+    atomic_bool ended;
 };
 
 static void *ask_to_delete(void *arg)
 {
     struct deleter *deleter = arg;
     struct client *client = client_create(deleter->service->url);
-    const struct answer *answer =
-        client_ask(client, "DELETE", "/statuses?state=failed", NULL, NULL);
+    const struct answer *answer = client_ask(
+        client, "DELETE", deleter->query ? deleter->query : "/statuses?state=failed", NULL, NULL);
     const char *type = answer_string(answer, "type");
 
     deleter->status = answer->status;
+    deleter->deleted = json_number_value(json_object_get(answer->json, "deleted"));
     snprintf(deleter->type, sizeof deleter->type, "%s", type ? type : "");
     client_destroy(client);
+    atomic_store(&deleter->ended, true);
     return NULL;
 }
 
-static bool deleting_has_begun(struct service *service)
+static bool deleting_has_begun(struct deleter *deleter)
 {
-    return atoi(store(service, "SCARD jobba:failed")) < 19000;
+    bool ended = atomic_load(&deleter->ended);
+    bool begun = atoi(store(deleter->service, "SCARD jobba:failed")) < 19000;
+
+    if (ended && !begun)
+        fail_msg("the deletion ended with %d %s", deleter->status, deleter->type);
+    return begun;
+}
+
+/* What a killed jobbad has sent is still carried out. */
+static bool nobody_else_is_connected(struct service *service)
+{
+    const char *clients = store(service, "CLIENT LIST TYPE normal");
+    return strchr(clients, '\n') == strrchr(clients, '\n');
+}
+
+static void max_holds_although_more_come(void **state)
+{
+    struct service *service = *state;
+    struct deleter deleter = { .service = service, .query = "/statuses?state=failed&max=20000" };
+    pthread_t thread;
+
+    fill(service, "k", "failed", 20000, 0);
+    pthread_create(&thread, NULL, ask_to_delete, &deleter);
+    assert_until(deleting_has_begun(&deleter));
+    fill(service, "more", "failed", 10000, 0);
+    pthread_join(thread, NULL);
+    assert_int_equal(deleter.status, 200);
+    assert_int_equal((int)deleter.deleted, 20000);
+    assert_int_equal(statuses_left(service), 10000);
 }
 
 static void a_killed_service_leaves_each_status_whole(void **state)
@@ -328,9 +361,10 @@ static void a_killed_service_leaves_each_status_whole(void **state)
     service_start(&service, NULL);
     fill(&service, "k", "failed", 20000, 0);
     pthread_create(&thread, NULL, ask_to_delete, &deleter);
-    assert_until(deleting_has_begun(&service));
+    assert_until(deleting_has_begun(&deleter));
     process_kill(&service.jobbad, SIGKILL);
     pthread_join(thread, NULL);
+    assert_until(nobody_else_is_connected(&service));
     left = statuses_left(&service);
     assert_in_range(left, 0, 19000);
     service_start_jobbad(&service, NULL);
@@ -353,7 +387,7 @@ static void a_lost_redis_is_told(void **state)
     service_start(&service, NULL);
     fill(&service, "k", "failed", 20000, 0);
     pthread_create(&thread, NULL, ask_to_delete, &deleter);
-    assert_until(deleting_has_begun(&service));
+    assert_until(deleting_has_begun(&deleter));
     process_kill(&service.redis, SIGKILL);
     pthread_join(thread, NULL);
     assert_int_equal(deleter.status, 503);
@@ -374,7 +408,8 @@ static void too_little_time_is_told_and_can_be_gone_on_with(void **state)
     do {
         answer = ask(&service, "DELETE", "/statuses?state=failed", NULL);
         if (answer->status != 200)
-            expect_problem(answer, 503, "unfinished", NULL);
+            assert_int_equal(answer->status,
+                             503); /* unfinished; on a busy machine maybe not begun */
         statuses_left(&service);
     } while (answer->status != 200 && ++rounds < 1000);
     assert_true(rounds > 0);
@@ -455,6 +490,7 @@ static void a_repeat_goes_on_where_the_first_was_interrupted(void **state)
     static const char *const flags[] = { "--query-timeout", "60ms", NULL };
     struct service service;
     const struct answer *answer;
+    struct deleter begun = { .service = &service };
     int rounds = 0;
 
     (void)state;
@@ -464,8 +500,10 @@ static void a_repeat_goes_on_where_the_first_was_interrupted(void **state)
         answer = client_ask(service.client, "DELETE", "/statuses?job_name=filler", NULL,
                             (const char *const[]){ KEY, NULL });
         if (answer->status != 200) {
-            expect_problem(answer, 503, "unfinished", NULL);
-            ask(&service, "POST", "/statuses", "{\"job_name\":\"filler\",\"state\":\"started\"}");
+            assert_int_equal(answer->status, 503);
+            if (deleting_has_begun(&begun)) /* else the checks would see it */
+                ask(&service, "POST", "/statuses",
+                    "{\"job_name\":\"filler\",\"state\":\"started\"}");
         }
         rounds++;
     } while (answer->status != 200 && rounds < 1000);
@@ -493,6 +531,7 @@ int main(void)
         FRESH(max_refuses_to_touch_more),
         FRESH(bad_bulk_requests_change_nothing),
         FRESH(what_is_restarted_meanwhile_stays),
+        FRESH(max_holds_although_more_come),
         cmocka_unit_test(a_killed_service_leaves_each_status_whole),
         cmocka_unit_test(a_lost_redis_is_told),
         cmocka_unit_test(too_little_time_is_told_and_can_be_gone_on_with),

@@ -1,5 +1,6 @@
 /* Lists in other formats than JSON: NDJSON without end, and tables for a console. */
 #include "tests/lib/filler.h"
+#include "tests/lib/sanitized.h"
 #include "tests/service/service_test.h"
 
 #include <arpa/inet.h>
@@ -186,7 +187,7 @@ static void a_slow_reader_sets_the_pace(void **state)
         lines += *at == '\n';
     assert_int_equal(lines, COUNT);
     assert_int_equal(statuses_read(service), COUNT);
-    if (!getenv("ASAN_OPTIONS") && !getenv("TSAN_OPTIONS")) /* those keep freed memory */
+    if (!is_sanitized())
         assert_true(resident_kib(&service->jobbad) - before < 8L * 1024);
     reader_close(&reader);
 }

@@ -124,6 +124,10 @@ static void state_timestamp(void **state)
     finds(service, where, "unq que sta suc");
     snprintf(where, sizeof where, "{\"recorded_at\":[null,%llu]}", t - 1);
     finds(service, where, "unq que sta");
+    snprintf(where, sizeof where, "{\"recorded_at\":[null,%llu.75]}", t - 1);
+    finds(service, where, "unq que sta");
+    snprintf(where, sizeof where, "{\"recorded_after\":%llu,\"recorded_before\":%llu}", t, t);
+    finds(service, where, "suc");
     snprintf(where, sizeof where, "{\"failed_at\":{\"after\":%llu,\"before\":%llu}}", failed,
              failed);
     finds(service, where, "fai");
@@ -163,6 +167,22 @@ static void job_arguments(void **state)
     finds(*state, "{\"job_arg.b\":\"gid://app/MyModel/42\"}", "sta");
     finds(*state, "{\"job_arg.c\":\"gid://app/MyModel/42\"}", "");
     finds_by_url(*state, "job_arg.a=gid://app/MyModel/42", "que");
+}
+
+/* As a client's JSON library writes them: with escapes, or without. */
+static void job_arguments_of_any_name(void **state)
+{
+    struct service *service = *state;
+
+    expect(service, 200, "PATCH", "/statuses/unq",
+           "{\"job_args\":{\"gr\u00f6\u00dfe\":\"XL\",\"a \\\"b\\\"\":\"y\"}}");
+    finds(service, "{\"job_arg.gr\\u00f6\\u00DFe\":\"XL\"}", "unq");
+    finds(service, "{\"job_arg.größe\":\"XL\"}", "unq");
+    finds(service, "{\"job_arg.a \\\"b\\\"\":\"y\"}", "unq");
+    finds_by_url(service, "job_arg.gr%C3%B6%C3%9Fe=XL&job_arg.a%20%22b%22=y", "unq");
+    expect_problem(expect(service, 422, "POST", "/statuses:query",
+                          "{\"where\":{\"gr\\u00f6\u00dfe\":\"XL\"}}"),
+                   422, "invalid-value", "where.größe");
 }
 
 static void provider_job_id(void **state)
@@ -206,6 +226,13 @@ static void pagination(void **state)
     assert_non_null(answer_header(expect(service, 200, "GET", "/statuses?limit=6", NULL), "Link"));
     expect_member(expect(service, 200, "GET", "/statuses?limit=1&count=true", NULL), "count", "7");
     expect_member(expect(service, 200, "GET", "/statuses:count?state=failed", NULL), "count", "1");
+    /* Of those that have the time of the order, which are all that the pages list. */
+    expect_member(expect(service, 200, "GET", "/statuses?sort=failed_at&count=true", NULL), "count",
+                  "1");
+    expect_member(expect(service, 200, "GET",
+                         "/statuses?sort=-started_at&state=started,failed&limit=1&count=true",
+                         NULL),
+                  "count", "1");
     expect(service, 200, "HEAD", "/statuses?limit=1", NULL);
     expect(service, 200, "HEAD", "/statuses:count", NULL);
 }
@@ -269,6 +296,13 @@ static void bad_queries_are_told(void **state)
         { 422, "POST", "/statuses:query", "{\"where\":{\"state\":{}}}", "invalid-value",
           "where.state" },
         { 422, "POST", "/statuses:query", "{\"where\":{\"started_at\":[1]}}", "invalid-value",
+          "where.started_at" },
+        { 422, "POST", "/statuses:query", "{\"where\":{\"started_at\":[null,null]}}",
+          "invalid-value", "where.started_at" },
+        { 422, "POST", "/statuses:query", "{\"where\":{\"started_at\":{}}}", "invalid-value",
+          "where.started_at" },
+        { 422, "POST", "/statuses:count",
+          "{\"where\":{\"started_at\":{\"after\":null,\"before\":null}}}", "invalid-value",
           "where.started_at" },
         { 422, "POST", "/statuses:query", "{\"where\":{\"started_at\":\"-1h\"}}", "invalid-value",
           "where.started_at" },
@@ -395,6 +429,7 @@ int main(void)
         cmocka_unit_test(state_timestamp),
         cmocka_unit_test(job_name),
         cmocka_unit_test(job_arguments),
+        cmocka_unit_test(job_arguments_of_any_name),
         cmocka_unit_test(provider_job_id),
         cmocka_unit_test(status_ids),
         cmocka_unit_test(kill_requested),

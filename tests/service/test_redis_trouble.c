@@ -370,10 +370,11 @@ static void a_user_with_few_rights_is_enough(void **state)
 
     (void)state;
     start_redis(&service, NULL);
-    store(&service, "ACL SETUSER worker on >s3cret resetkeys ~jobba:* -@all +ping +role +select "
-                    "+client|setname +script|load +evalsha +eval +time +type +rename +unlink "
-                    "+hget +hmget +hgetall +hset +sadd +srem +scard +zadd +zrem +zcard "
-                    "+exists +sscan +smismember +zcount +zrange +zrevrange +zscore +zmscore");
+    store(&service,
+          "ACL SETUSER worker on >s3cret resetkeys ~jobba:* ~jobba~* -@all +ping +role +select "
+          "+client|setname +script|load +evalsha +eval +time +type +rename +unlink "
+          "+get +set +hget +hmget +hgetall +hset +hstrlen +sadd +srem +scard +zadd +zrem +zcard "
+          "+exists +sscan +smismember +zcount +zrange +zrevrange +zscore +zmscore");
     snprintf(url, sizeof url, "unix://worker:s3cret@%s", service.redis_path);
     const char *const flags[] = { "--redis", url, NULL };
     assert_true(service_start_jobbad_alone(&service, flags));
@@ -393,7 +394,8 @@ static void a_user_with_few_rights_is_enough(void **state)
                   "kill_requested", "1");
     expect_member(expect(&service, 200, "DELETE", "/statuses?job_name=n", NULL), "deleted", "1");
     expect(&service, 201, "PUT", "/statuses/r", NULL);
-    expect(&service, 204, "DELETE", "/statuses/r?force=true", NULL);
+    expect_with(&service, 204, "Idempotency-Key: k", "DELETE", "/statuses/r?force=true", NULL);
+    expect_with(&service, 204, "Idempotency-Key: k", "DELETE", "/statuses/r?force=true", NULL);
     service_stop(&service);
 }
 

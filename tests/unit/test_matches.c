@@ -54,6 +54,40 @@ static void only_the_first_are_kept(void **state)
     matches_finish(&matches);
 }
 
+/* Against all of them, sorted at once. */
+static void thousands_are_in_order(void **state)
+{
+    enum { COUNT = 20000, MOST = 3000 };
+
+    (void)state;
+    for (int descending = 0; descending < 2; descending++) {
+        struct matches all = { .descending = descending },
+                       first = { .descending = descending, .most = MOST };
+        unsigned seed = 7;
+        char id[16];
+        for (unsigned i = 0; i < COUNT; i++) {
+            uint64_t score = (uint64_t)rand_r(&seed) % 5000;
+            snprintf(id, sizeof id, "%u", (i * 7919) % COUNT);
+            add(&all, score, id);
+            add(&first, score, id);
+        }
+        assert_true(first.cap <= 2 * (MOST + 1024) && first.ids.len < 3 * MOST * 5 + 8192);
+        matches_sort(&all);
+        matches_sort(&first);
+        assert_int_equal(all.n, COUNT);
+        assert_int_equal(first.n, MOST);
+        for (size_t i = 1; i < COUNT; i++)
+            assert_true(matches_before(&all, all.items[i - 1].score, matches_id(&all, i - 1),
+                                       all.items[i].score, matches_id(&all, i)));
+        for (size_t i = 0; i < MOST; i++) {
+            assert_int_equal(first.items[i].score, all.items[i].score);
+            assert_true(text_equal(matches_id(&first, i), matches_id(&all, i)));
+        }
+        matches_finish(&all);
+        matches_finish(&first);
+    }
+}
+
 static void an_id_is_new_once(void **state)
 {
     struct idset set = { 0 };
@@ -76,6 +110,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ties_are_in_the_order_of_ids_in_the_same_direction),
         cmocka_unit_test(only_the_first_are_kept),
+        cmocka_unit_test(thousands_are_in_order),
         cmocka_unit_test(an_id_is_new_once),
     };
     return cmocka_run_group_tests_name("matches", tests, NULL, NULL);
