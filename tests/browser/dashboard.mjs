@@ -494,6 +494,9 @@ async function policy({ open }) {
     assert.match(response.headers.get("content-security-policy"), /^default-src 'none'; script-src 'self'; style-src 'self'; /, path);
     assert.doesNotMatch(response.headers.get("content-security-policy"), /unsafe|\*/, path);
   }
+  const unsafe = /innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|new Function|setAttribute\("(style|on)/;
+  for (const name of files)
+    assert.doesNotMatch(readFileSync(new URL(`../../dashboard/${name}`, import.meta.url), "utf8"), unsafe, name);
   const page = await open("/", { meant: /script-src|inline script/ });
   await page.waitForSelector(".counts");
   assert.equal(await page.locator("script:not([src]), style, [style], [onclick]").count(), await page.locator(".fill").count());

@@ -39,6 +39,13 @@ const hasText = (page, selector, wanted) =>
   until(`${selector} says ${wanted}`, async () => (await textOf(page, selector)) === wanted);
 const valueOf = (page, selector) => page.locator(`${selector} [role=progressbar]`).getAttribute("aria-valuenow");
 
+/** How much of the bar is seen to be done. */
+const filledShare = (page, selector) =>
+  page.$eval(selector, (bar) => {
+    const [track, fill] = ["track", "fill"].map((name) => bar.shadowRoot.querySelector(`[part=${name}]`).getBoundingClientRect());
+    return (fill.right - track.left) / track.width;
+  });
+
 /** Streams and questions that the page has open or has asked. */
 function watchRequests(page) {
   const asked = [];
@@ -68,7 +75,7 @@ async function follows({ open }) {
 async function everyEnd({ open }) {
   for (const id of ["good", "bad", "waiting", "odd"]) await service.create({ id });
   show(["good", "bad", "waiting", "odd"].map((id) => `<jobbad-progress status="${id}" label="${id}"></jobbad-progress>`).join(""));
-  const page = await open("/", { origin: host.url });
+  const page = await open("/", { origin: host.url, reducedMotion: "reduce" });
   await hasText(page, element("good"), "not queued · 0%");
   await service.enter("waiting", "queued");
   await service.enter("odd", "unknown");
@@ -78,6 +85,8 @@ async function everyEnd({ open }) {
   await hasText(page, element("odd"), "state unknown · 0%");
   await hasText(page, element("good"), "succeeded · 100%");
   await hasText(page, element("bad"), "failed · 50%");
+  const shares = { good: 1, bad: 0.5, waiting: 0, odd: 0 };
+  for (const [id, share] of Object.entries(shares)) assert.equal(await filledShare(page, element(id)), share, id);
   await browser.shot(page, "progress");
   await page.evaluate(axe);
   const { violations } = await page.evaluate(() => window.axe.run(document));
