@@ -21,14 +21,16 @@ STATUS = {
 class Load:
     """A load: what wrk asks of which server."""
 
-    def __init__(self, name, server, redis, url, kind=None):
-        self.name, self.url, self.kind = name, url, kind  # kind: of requests.lua; none: the URL itself
+    def __init__(self, name, server, redis, url, kind=None, *more):
+        self.name, self.url = name, url
+        self.kind = [kind, *more] if kind else None  # of requests.lua, with its arguments; none: the URL itself
         self.server, self.redis = server, redis
+        self.connections = CONNECTIONS
         self.rates, self.cpu_server, self.cpu_redis = [], [], []
 
     def run(self, seconds=SECONDS):
-        command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s"]
-        command += ["-s", str(HERE / "requests.lua"), self.url, "--", self.kind] if self.kind else [self.url]
+        command = ["wrk", "-t1", f"-c{self.connections}", f"-d{seconds}s"]
+        command += ["-s", str(HERE / "requests.lua"), self.url, "--", *self.kind] if self.kind else [self.url]
         before = cpu_seconds(self.server), cpu_seconds(self.redis)
         output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
         after = cpu_seconds(self.server), cpu_seconds(self.redis)
