@@ -9,6 +9,15 @@ import { STATES } from "./format.js";
 const EVERY_MS = 5000;
 const COST_FACTOR = 20; // counting takes at most a 20th of the time
 
+/** Of what has ended, what ended last is asked for: it may have been recorded long ago. */
+const SORTS = { succeeded: "-succeeded_at", failed: "-failed_at", killed: "-killed_at" };
+
+/** The order that a link to a state leads to: that of the state, unless another one was chosen. */
+function sortFor(state, params) {
+  const sort = params.get("sort");
+  return sort && sort !== SORTS[params.get("state")] ? sort : (SORTS[state] ?? null);
+}
+
 export class Counts {
   #params = new URLSearchParams();
   #links = new Map();
@@ -30,7 +39,7 @@ export class Counts {
   show(params) {
     this.#params = params;
     for (const [state, { link }] of this.#links) {
-      link.href = listHash(changed(params, { state }));
+      link.href = listHash(changed(params, { state, sort: sortFor(state, params) }));
       const isCurrent = (params.get("state") ?? "") === state;
       if (isCurrent) link.setAttribute("aria-current", "true");
       else link.removeAttribute("aria-current");

@@ -21,8 +21,8 @@ const SORTS = ["recorded_at", "queued_at", "started_at", "succeeded_at", "failed
     : [[`-${key}`, `${key.replace("_at", "")}, newest first`], [key, `${key.replace("_at", "")}, oldest first`]],
 );
 
-// A stream tells that a status has left the filter, or is gone, only if it has told of it before. It begins with the first
-// page in the usual order; of rows that came another way the page itself is asked now and then.
+// A stream tells that a status has left the filter, or is gone, only if it has told of it before. It begins with as many as
+// a page has, the newest first; of rows that came another way the page itself is asked now and then.
 const AGAIN_MS = 10_000;
 const AGAIN_ELSEWHERE_MS = 4_000;
 
@@ -106,11 +106,10 @@ export class ListView {
 
   /** Streams tell of changes; what is on the page is read again whenever one begins. */
   #follow() {
-    const isTold = this.#isUsualFirstPage();
     clearInterval(this.again);
-    this.again = setInterval(() => this.#loadAgain(), isTold ? AGAIN_MS : AGAIN_ELSEWHERE_MS);
+    this.again = setInterval(() => this.#loadAgain(), this.#isUsualFirstPage() ? AGAIN_MS : AGAIN_ELSEWHERE_MS);
     this.#feed?.stop();
-    const first = isTold ? this.#params.get("limit") || DEFAULT_LIMIT : "0";
+    const first = this.#params.get("cursor") ? "0" : this.#params.get("limit") || DEFAULT_LIMIT;
     this.#feed = new Feed("events", [...filtersOf(this.#params), ["limit", first]], {
       reload: () => this.#load(),
       status: (status) => this.#note(status.id, status),

@@ -107,7 +107,7 @@ async function filters({ open }) {
   await hasText(page, ".state-link[data-state=failed] .count", "1");
   await page.click(".state-link[data-state=failed]");
   await isListed(page, ["ledger-7"]);
-  assert.equal(new URL(page.url()).hash, "#/?state=failed");
+  assert.equal(new URL(page.url()).hash, "#/?state=failed&sort=-failed_at");
   assert.match(await text(page, `${row("ledger-7")} .error`), /connection refused: db-2/);
 
   await page.click(".state-link[data-state=all]");
@@ -140,14 +140,28 @@ async function wrongFilter({ open }) {
   await browser.shot(page, "problem");
 }
 
-/** The service's first page in another order is not what a stream begins with. */
+/** The oldest are none that a stream begins with. */
 async function leavesAnotherOrder({ open }) {
-  for (const id of ["a", "b", "c"]) await service.create({ id, state: "started" });
-  const page = await open("/#/?state=started&sort=id");
-  await isListed(page, ["a", "b", "c"]);
-  await service.enter("a", "failed");
-  await service.ask("DELETE", "/statuses/c?force=true");
-  await isListed(page, ["b"]);
+  const ids = Array.from({ length: 30 }, (_, i) => `s${String(i).padStart(2, "0")}`);
+  for (const id of ids) await service.create({ id, state: "started" });
+  const page = await open("/#/?state=started&sort=id&limit=25");
+  await isListed(page, ids.slice(0, 25));
+  await service.enter("s00", "failed");
+  await service.ask("DELETE", "/statuses/s02?force=true");
+  await isListed(page, ids.filter((id) => id !== "s00" && id !== "s02").slice(0, 25));
+}
+
+/** What was recorded long ago and failed just now is what is looked for. */
+async function theLastFailureIsFirst({ open }) {
+  for (const id of ["old", "new"]) await service.create({ id, state: "started" });
+  await service.enter("new", "failed", { error: "first" });
+  await service.enter("old", "failed", { error: "second" });
+  const page = await open();
+  await isListed(page, ["new", "old"]);
+  await page.click(".state-link[data-state=failed]");
+  await isListed(page, ["old", "new"]);
+  await page.click(".state-link[data-state=all]");
+  await isListed(page, ["new", "old"]);
 }
 
 async function leavesTheFilter({ open }) {
@@ -547,6 +561,7 @@ await withStage([service, browser], () =>
     ["a filter that is wrong is told in words", wrongFilter],
     ["a status that no longer matches leaves the list, and one that does enters it", leavesTheFilter],
     ["so it is in another order", leavesAnotherOrder],
+    ["of what has failed, the last failure is first", theLastFailureIsFirst],
     ["thousands are sorted and paged, and back works through history", pages],
     ["one status is shown in full", inFull],
     ["an unknown and a deleted status are told", unknownAndDeleted],
