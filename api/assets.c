@@ -17,7 +17,10 @@
 
 static const struct asset assets[] = {
     ASSET(index, INDEX, ".html", HTML),
-    ASSET(style, STYLE, ".css", CSS),
+    ASSET(page, PAGE, ".css", CSS),
+    ASSET(rows, ROWS, ".css", CSS),
+    ASSET(status, STATUS, ".css", CSS),
+    ASSET(narrow, NARROW, ".css", CSS),
     ASSET(icon, ICON, ".svg", SVG),
     ASSET(progress, PROGRESS, ".js", JS),
     ASSET(theme, THEME, ".js", JS),

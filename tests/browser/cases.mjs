@@ -35,9 +35,15 @@ export async function run(stage, cases) {
       await work({ ...stage, open });
     } catch (error) {
       faults.push(error.stack);
-      await Promise.all(pages.map(({ page }, i) => browser.shot(page, `fault-${name.replaceAll(/\W+/g, "-")}-${i}`)));
+      await Promise.all(
+        pages.map(({ page }, i) => browser.shot(page, `fault-${name.replaceAll(/\W+/g, "-")}-${i}`)),
+      );
     }
-    faults.push(...pages.flatMap(({ page, meant }) => page.faults.filter((fault) => !meant?.test(fault) && !isKnown(fault))));
+    faults.push(
+      ...pages.flatMap(({ page, meant }) =>
+        page.faults.filter((fault) => !meant?.test(fault) && !isKnown(fault)),
+      ),
+    );
     await Promise.all(pages.map(({ page }) => page.context().close()));
     expect(name, faults);
   }

@@ -17,7 +17,8 @@ const browser = new Browser(screenshots);
 
 // ---- the page of somebody else, with a strict policy of its own ----
 
-const policy = () => `default-src 'none'; script-src ${service.url}; connect-src ${service.url}; style-src 'nonce-host'`;
+const policy = () =>
+  `default-src 'none'; script-src ${service.url}; connect-src ${service.url}; style-src 'nonce-host'`;
 
 function pageWith(elements, { script = `${service.url}/progress.js`, csp = policy() } = {}) {
   const html = `<!doctype html><html lang="en"><meta charset="utf-8"><title>host</title>
@@ -37,12 +38,15 @@ const element = (id) => `jobbad-progress[status="${id}"]`;
 const textOf = (page, selector) => page.locator(`${selector} [part=text]`).innerText();
 const hasText = (page, selector, wanted) =>
   until(`${selector} says ${wanted}`, async () => (await textOf(page, selector)) === wanted);
-const valueOf = (page, selector) => page.locator(`${selector} [role=progressbar]`).getAttribute("aria-valuenow");
+const valueOf = (page, selector) =>
+  page.locator(`${selector} [role=progressbar]`).getAttribute("aria-valuenow");
 
 /** How much of the bar is seen to be done. */
 const filledShare = (page, selector) =>
   page.$eval(selector, (bar) => {
-    const [track, fill] = ["track", "fill"].map((name) => bar.shadowRoot.querySelector(`[part=${name}]`).getBoundingClientRect());
+    const [track, fill] = ["track", "fill"].map((name) =>
+      bar.shadowRoot.querySelector(`[part=${name}]`).getBoundingClientRect(),
+    );
     return (fill.right - track.left) / track.width;
   });
 
@@ -74,7 +78,11 @@ async function follows({ open }) {
 
 async function everyEnd({ open }) {
   for (const id of ["good", "bad", "waiting", "odd"]) await service.create({ id });
-  show(["good", "bad", "waiting", "odd"].map((id) => `<jobbad-progress status="${id}" label="${id}"></jobbad-progress>`).join(""));
+  show(
+    ["good", "bad", "waiting", "odd"]
+      .map((id) => `<jobbad-progress status="${id}" label="${id}"></jobbad-progress>`)
+      .join(""),
+  );
   const page = await open("/", { origin: host.url, reducedMotion: "reduce" });
   await hasText(page, element("good"), "not queued · 0%");
   await service.enter("waiting", "queued");
@@ -86,11 +94,15 @@ async function everyEnd({ open }) {
   await hasText(page, element("good"), "succeeded · 100%");
   await hasText(page, element("bad"), "failed · 50%");
   const shares = { good: 1, bad: 0.5, waiting: 0, odd: 0 };
-  for (const [id, share] of Object.entries(shares)) assert.equal(await filledShare(page, element(id)), share, id);
+  for (const [id, share] of Object.entries(shares))
+    assert.equal(await filledShare(page, element(id)), share, id);
   await browser.shot(page, "progress");
   await page.evaluate(axe);
   const { violations } = await page.evaluate(() => window.axe.run(document));
-  assert.deepEqual(violations.map(({ id, nodes }) => `${id} ${nodes.map(({ target }) => target)}`), []);
+  assert.deepEqual(
+    violations.map(({ id, nodes }) => `${id} ${nodes.map(({ target }) => target)}`),
+    [],
+  );
 }
 
 async function unknownId({ open }) {
@@ -115,7 +127,10 @@ async function staysSilentAtTheEnd({ open }) {
   await service.create({ id: "next", state: "started", progress: 0.3 });
   await page.evaluate(() => document.querySelector("jobbad-progress").setAttribute("status", "next"));
   await hasText(page, element("next"), "running · 30%");
-  assert.deepEqual(asked.filter((url) => url.includes("/job")), []);
+  assert.deepEqual(
+    asked.filter((url) => url.includes("/job")),
+    [],
+  );
   await page.evaluate(() => document.querySelector("jobbad-progress").remove());
 }
 
@@ -148,7 +163,8 @@ async function styledFromOutside({ open }) {
   const page = await open("/", { origin: host.url });
   await hasText(page, element("job"), "running · 50%");
   const found = await page.evaluate(() => {
-    const part = (name) => getComputedStyle(document.querySelector("jobbad-progress").shadowRoot.querySelector(`[part=${name}]`));
+    const part = (name) =>
+      getComputedStyle(document.querySelector("jobbad-progress").shadowRoot.querySelector(`[part=${name}]`));
     return [part("track").height, part("fill").backgroundColor, part("text").color];
   });
   assert.deepEqual(found, ["20px", "rgb(1, 2, 3)", "rgb(4, 5, 6)"]);
@@ -182,7 +198,10 @@ async function demo({ open }) {
   const html = readFileSync(new URL("../../docs/progress-demo.html", import.meta.url), "utf8");
   host.page = { html: html.replaceAll("http://127.0.0.1:8080", service.url), headers: {} };
   const page = await open("/", { origin: host.url, meant: /404 .*\/statuses\/nobody/ });
-  await until("all bars of the demo", async () => (await page.locator('jobbad-progress[state="started"]').count()) === 4);
+  await until(
+    "all bars of the demo",
+    async () => (await page.locator('jobbad-progress[state="started"]').count()) === 4,
+  );
   await hasText(page, element("nobody"), "no such job");
   await browser.shot(page, "progress-demo");
 }

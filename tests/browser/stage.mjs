@@ -57,9 +57,13 @@ export class Service {
   }
 
   async startRedis() {
-    this.#redis = spawn("redis-server", ["--port", "0", "--unixsocket", this.socket, "--dir", this.dir, "--save", ""], {
-      stdio: "ignore",
-    });
+    this.#redis = spawn(
+      "redis-server",
+      ["--port", "0", "--unixsocket", this.socket, "--dir", this.dir, "--save", ""],
+      {
+        stdio: "ignore",
+      },
+    );
     await until("Redis has its socket", () => existsSync(this.socket));
   }
 
@@ -96,7 +100,8 @@ export class Service {
     rmSync(this.dir, { recursive: true, force: true });
   }
 
-  ask = (method, path, value) => this.send(method, path, value === undefined ? undefined : JSON.stringify(value));
+  ask = (method, path, value) =>
+    this.send(method, path, value === undefined ? undefined : JSON.stringify(value));
 
   /**
    * The answer's body; anything but success fails. After Redis was away each worker finds it again in its own time:
@@ -141,7 +146,9 @@ export class HostPage {
 
   #serve(asked, answer) {
     if (asked.url === "/")
-      answer.writeHead(200, { "Content-Type": "text/html; charset=utf-8", ...this.page.headers }).end(this.page.html);
+      answer
+        .writeHead(200, { "Content-Type": "text/html; charset=utf-8", ...this.page.headers })
+        .end(this.page.html);
     else if (this.proxied) this.#pass(asked, answer);
     else answer.writeHead(asked.url === "/favicon.ico" ? 204 : 404).end();
   }
@@ -197,7 +204,8 @@ export class Browser {
     const page = await context.newPage();
     page.faults = [];
     page.on("console", (message) => {
-      if (message.type() === "error") page.faults.push(`console: ${message.text()} ${message.location().url}`);
+      if (message.type() === "error")
+        page.faults.push(`console: ${message.text()} ${message.location().url}`);
     });
     page.on("pageerror", (error) => page.faults.push(`thrown: ${error.stack}`));
     page.on("dialog", (dialog) => {
@@ -213,5 +221,6 @@ export class Browser {
     return page;
   }
 
-  shot = (page, name, options = {}) => page.screenshot({ path: join(this.screenshots, `${name}.png`), ...options });
+  shot = (page, name, options = {}) =>
+    page.screenshot({ path: join(this.screenshots, `${name}.png`), ...options });
 }

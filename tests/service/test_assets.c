@@ -6,7 +6,7 @@ static const struct file {
 } files[] = {
     { "/", "text/html; charset=utf-8", "<!doctype html>" },
     { "/progress.js", "text/javascript; charset=utf-8", "// <jobbad-progress" },
-    { "/dashboard/style.css", "text/css; charset=utf-8", "/* " },
+    { "/dashboard/page.css", "text/css; charset=utf-8", "/* " },
     { "/dashboard/icon.svg", "image/svg+xml", "<svg " },
     { "/dashboard/app.js", "text/javascript; charset=utf-8", "// " },
     { "/dashboard/progress.js", "text/javascript; charset=utf-8", "// " },
