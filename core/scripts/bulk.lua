@@ -38,8 +38,8 @@ end
 local function bearable(ids)
   local EFFORT, ATTEMPT, effort = 64 * 1024, 64, 0 -- in bytes of arguments
   for i = 1, #ids do
-    local key = prefix .. 'id:' .. ids[i]
-    effort = effort + call('HSTRLEN', key, 'job_args') + ATTEMPT * (tonumber(call('HGET', key, 'attempt') or 0) or 0)
+    local args, attempts = unpack(call('HMGET', prefix .. 'id:' .. ids[i], 'job_args', 'attempt'))
+    effort = effort + #(args or '') + ATTEMPT * (tonumber(attempts or 0) or 0)
     if effort > EFFORT then return math.max(1, i - 1) end
   end
   return #ids

@@ -305,10 +305,17 @@ static void *ask_to_delete(void *arg)
 {
     struct deleter *deleter = arg;
     struct client *client = client_create(deleter->service->url);
-    const struct answer *answer = client_ask(
-        client, "DELETE", deleter->query ? deleter->query : "/statuses?state=failed", NULL, NULL);
-    const char *type = answer_string(answer, "type");
+    const char *path = deleter->query ? deleter->query : "/statuses?state=failed";
+    const struct answer *answer;
+    const char *type;
 
+    for (int tries = 0; tries < 100; tries++) { /* its connections may not be there yet */
+        answer = client_ask(client, "DELETE", path, NULL, NULL);
+        type = answer_string(answer, "type");
+        if (!type || strcmp(type, "/problems/unavailable") != 0)
+            break;
+        pause_ms(50);
+    }
     deleter->status = answer->status;
     deleter->deleted = json_number_value(json_object_get(answer->json, "deleted"));
     snprintf(deleter->type, sizeof deleter->type, "%s", type ? type : "");
