@@ -45,3 +45,8 @@ void handle_live(struct api_request *request);
 void handle_ready(struct api_request *request);
 void handle_version(struct api_request *request);
 void handle_openapi(struct api_request *request);
+
+/* handle_assets.c */
+void handle_dashboard(struct api_request *request);
+void handle_dashboard_file(struct api_request *request);
+void handle_progress_element(struct api_request *request);

@@ -92,6 +92,11 @@ enum api_format {
 const char *api_format_type(enum api_format format); /* media type */
 
 struct api_request;
+struct asset;
+
+struct api_header {
+    const char *name, *value;
+};
 
 struct api_answer {
     unsigned status;
@@ -108,6 +113,8 @@ struct api_answer {
     bool is_preflight;        /* and what they may ask */
     struct buf link;          /* empty: none */
     char etag[sizeof "W/" + STATUS_ETAG_LEN]; /* "": none */
+    const char *cache_control;                /* NULL: no-store */
+    const struct api_header *headers;         /* further ones, up to a NULL; or NULL */
     /*
      * Of a body that comes in parts: called when all of `body` has been sent, to fill it again and
      * then, now or later, call api_answer_part() or api_answer_cut(). NULL: `body` is the rest.
@@ -139,6 +146,7 @@ struct api_request {
     const struct route *route;
     struct text id;              /* path parameter: valid id, or "id:n" where the route takes it */
     enum state state;            /* path parameter */
+    const struct asset *asset;   /* path parameter */
     uint32_t keys;               /* query parameter `fields` */
     bool force;                  /* query parameter */
     enum api_format format;      /* by Accept */

@@ -2,6 +2,7 @@
  * From a request to its handler: target, route, and every check that a row of the table asks for,
  * so that handlers get checked, typed arguments.
  */
+#include "api/assets.h"
 #include "api/handlers.h"
 #include "api/headers.h"
 #include "api/request.h"
@@ -25,6 +26,8 @@ static bool segment_matches(struct text pattern, struct text segment)
         return segment.len > 0; /* what is in it is checked later, to name the culprit */
     if (text_is(pattern, "{state}"))
         return state_of_name(segment) != STATE_NONE;
+    if (text_is(pattern, "{file}"))
+        return asset_find(segment) != NULL;
     return text_equal(pattern, segment);
 }
 
@@ -172,6 +175,8 @@ static bool check_path_parameters(struct api_request *request, const struct targ
     for (size_t i = 0; next_segment(&path, &pattern); i++) {
         if (text_is(pattern, "{state}"))
             request->state = state_of_name(target->segment[i]);
+        if (text_is(pattern, "{file}"))
+            request->asset = asset_find(target->segment[i]);
         if (!text_is(pattern, "{id}") && !text_is(pattern, "{any_id}"))
             continue;
         request->id = target->segment[i];

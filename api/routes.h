@@ -28,9 +28,9 @@ enum route_body {
 
 struct route {
     enum http_method method; /* HEAD is where GET is, OPTIONS is everywhere: they have no rows */
-    const char
-        *path;      /* segments; {id}: a status, {any_id}: a status or archived attempt, {state} */
-    const char *id; /* operationId in openapi.yaml */
+    const char *path; /* segments; {id}: a status, {any_id}: a status or archived attempt, {state},
+                         {file} */
+    const char *id;   /* operationId in openapi.yaml */
     void (*handler)(struct api_request *request);
     unsigned ok; /* status code of success */
     enum route_body body;

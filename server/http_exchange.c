@@ -146,9 +146,9 @@ static struct MHD_Response *make_response(struct http_exchange *exchange)
                                            body ? MHD_RESPMEM_MUST_FREE : MHD_RESPMEM_PERSISTENT);
 }
 
-static void add_common_headers(struct MHD_Response *response)
+static void add_common_headers(struct MHD_Response *response, const char *cache_control)
 {
-    add_header(response, "Cache-Control", "no-store");
+    add_header(response, "Cache-Control", cache_control ? cache_control : "no-store");
     add_header(response, "X-Content-Type-Options", "nosniff");
 }
 
@@ -183,10 +183,12 @@ static void add_headers(struct MHD_Response *response, struct http_exchange *exc
     char number[16];
 
     add_header(response, "Content-Type", answer->content_type);
-    add_common_headers(response);
+    add_common_headers(response, answer->cache_control);
     add_header(response, "Location", answer->location);
     add_header(response, "Allow", answer->allow);
     add_header(response, "ETag", answer->etag);
+    for (const struct api_header *header = answer->headers; header && header->name; header++)
+        add_header(response, header->name, header->value);
     if (answer->link.len)
         add_header(response, "Link", buf_cstr(&exchange->request.answer.link));
     if (answer->replayed)
@@ -212,7 +214,7 @@ struct MHD_Response *http_exchange_make_done(void)
         MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT);
 
     if (response) {
-        add_common_headers(response);
+        add_common_headers(response, NULL);
         add_header(response, PREFERENCE_APPLIED, RETURN_MINIMAL);
     }
     return response;

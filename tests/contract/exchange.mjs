@@ -6,6 +6,7 @@
 import {
   below,
   faultsOf,
+  follow,
   methodsOf,
   operations,
   problems,
@@ -48,6 +49,9 @@ function json(text, faults, what) {
   }
 }
 
+/** HEAD is held to what GET documents. */
+const getOf = (operation) => operations.find((o) => o.path === operation.path && o.method === "GET");
+
 // ---- the answer's head ----
 
 const mediaType = (value) => (value ?? "").split(";")[0].trim().toLowerCase();
@@ -66,8 +70,17 @@ function headerFaults(exchange, response) {
   });
 }
 
-function everyAnswerFaults({ asked, said }) {
-  const wanted = { "cache-control": "no-store", "x-content-type-options": "nosniff" };
+/** Answers are not cached, but for those that are documented to be. */
+function cacheControlOf({ operation, status }) {
+  const header = below(operation?.responses[status] ?? follow(""), "headers", "Cache-Control");
+  return below(header, "schema").node?.const ?? "no-store";
+}
+
+function everyAnswerFaults(exchange) {
+  const { asked, said } = exchange;
+  const isHead = exchange.method === "HEAD" && exchange.operation;
+  const documented = isHead ? { ...exchange, operation: getOf(exchange.operation) } : exchange;
+  const wanted = { "cache-control": cacheControlOf(documented), "x-content-type-options": "nosniff" };
   if (/^[!-~]{1,128}$/.test(asked["x-request-id"] ?? ""))
     wanted["x-request-id"] = asked["x-request-id"];
   return Object.entries(wanted)
@@ -150,7 +163,7 @@ function bodyFaults(exchange, response) {
   if (type === "application/yaml")
     return exchange.body === text ? [] : ["the body is not openapi.yaml"];
   if (type === "application/x-ndjson") return linesFaults(exchange);
-  if (type === "text/plain" || type === "text/event-stream") return faultsOf(below(media, "schema"), exchange.body);
+  if (/^(text|image)\//.test(type)) return faultsOf(below(media, "schema"), exchange.body);
   return jsonFaults(exchange, type, below(media, "schema"));
 }
 
@@ -226,8 +239,7 @@ function requestFaults(exchange) {
 /** HEAD is held to what GET documents, less the body. */
 function responseTo(exchange) {
   const { operation, status } = exchange;
-  const get = operations.find((o) => o.path === operation.path && o.method === "GET");
-  const { responses } = operation.method === "HEAD" ? get : operation;
+  const { responses } = operation.method === "HEAD" ? getOf(operation) : operation;
   return responses[status] ?? responses.default;
 }
 

@@ -6,6 +6,7 @@
 // code of success, with tabs between them. HEAD has no rows: it is where GET is.
 
 import { execFileSync } from "node:child_process";
+import { readdirSync } from "node:fs";
 import { operations } from "./document.mjs";
 import { expect, finish } from "./tap.mjs";
 
@@ -38,9 +39,16 @@ const missing = (wanted, found) => wanted.filter((line) => !found.includes(line)
 const inProgram = asLines(rowsOfProgram());
 const inDocument = asLines(rowsOfDocument());
 
+const filesInFolder = readdirSync(new URL("../../dashboard/", import.meta.url)).filter((name) => name !== "index.html");
+const filesInDocument = operations
+  .find(({ id }) => id === "getDashboardFile")
+  .parameters.find(({ node }) => node.name === "file").node.schema.enum;
+const differences = (a, b) => [...missing(a, b), ...missing(b, a)];
+
 expect("there are routes", inProgram.length ? [] : [`${program} --routes prints nothing`]);
 expect("every route of the program is in openapi.yaml", missing(inProgram, inDocument));
 expect("every operation of openapi.yaml is in the program", missing(inDocument, inProgram));
+expect("every file of dashboard/ is in openapi.yaml, and no other", differences(filesInFolder, filesInDocument));
 expect(
   "no route is there twice",
   inProgram.filter((line, i) => inProgram.indexOf(line) !== i),

@@ -7,6 +7,7 @@
 static const struct every_route {
     const char *method, *path, *body; /* a body that would do; NULL: none */
     bool uses_redis;
+    bool any_type; /* whatever Accept says */
 } every_route[] = {
     { "POST", "/statuses", NULL, true },
     { "GET", "/statuses/r", NULL, true },
@@ -34,7 +35,10 @@ static const struct every_route {
     { "GET", "/health/live", NULL, false },
     { "GET", "/health/ready", NULL, true },
     { "GET", "/version", NULL, false },
-    { "GET", "/openapi.yaml", NULL, false },
+    { "GET", "/openapi.yaml", NULL, false, true },
+    { "GET", "/", NULL, false, true },
+    { "GET", "/dashboard/app.js", NULL, false, true },
+    { "GET", "/progress.js", NULL, false, true },
 };
 
 enum { N_EVERY_ROUTE = sizeof every_route / sizeof *every_route };
