@@ -122,12 +122,16 @@ static ssize_t read_parts(void *cls, uint64_t position, char *room, size_t size)
 
 /* ---- sending ---- */
 
+/* The library ends a chunked answer to HEAD with a last chunk, although it has no body, and that
+ * would be taken for the next answer: so what comes in parts is answered as if it were empty. */
 static struct MHD_Response *make_response(struct http_exchange *exchange)
 {
     struct api_answer *answer = &exchange->request.answer;
     size_t len;
 
-    if (answer->more)
+    if (answer->more && exchange->request.method == HTTP_HEAD)
+        buf_clear(&answer->body);
+    else if (answer->more)
         return MHD_create_response_from_callback(MHD_SIZE_UNKNOWN,
                                                  answer->is_events ? EVENTS_BUFFER : PARTS_BUFFER,
                                                  read_parts, exchange, NULL);
