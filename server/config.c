@@ -258,6 +258,23 @@ static bool check_namespace(struct loading *loading)
     return true;
 }
 
+/* As browsers write it: one that is written otherwise would never be met, and nobody told why. */
+static bool is_origin(const char *origin)
+{
+    const char *host = strstr(origin, "://");
+
+    return host && host > origin && host[3] && !host[3 + strcspn(host + 3, "/?#@* ")];
+}
+
+static bool check_origins(struct loading *loading)
+{
+    for (char **origin = loading->config->allowed_origins; *origin; origin++)
+        if (!is_origin(*origin))
+            return fail(loading, "allowed_origins", *origin,
+                        "expected https://host or https://host:port, without a path or *");
+    return true;
+}
+
 /* NULL: it can't be read, errno tells why. */
 static char *read_secret(const char *path)
 {
@@ -347,8 +364,8 @@ static bool load_all(struct loading *loading, struct flags *flags, char *const *
     return load_defaults(loading) && load_flags(loading, flags) &&
            load_environment(loading, flags, environment) &&
            (!flags->config_file || load_file(loading, flags->config_file)) &&
-           resolve_listen(loading) && check_namespace(loading) && resolve_redis(loading) &&
-           resolve_data_dir(loading);
+           resolve_listen(loading) && check_origins(loading) && check_namespace(loading) &&
+           resolve_redis(loading) && resolve_data_dir(loading);
 }
 
 enum config_action config_load(int argc, char *const *argv, char *const *environment,

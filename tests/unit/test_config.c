@@ -164,6 +164,11 @@ static void a_bad_value_is_named_with_its_source(void **state)
         { NULL, NULL, "threads = x\n", ":1: threads: 'x'" },
         { NULL, NULL, "\nthreds = 1\n", ":2: threds: no such setting" },
         { NULL, NULL, "threads\n", "'name = value'" },
+        { "--allowed-origins=shop.example", NULL, NULL, "allowed_origins: shop.example: expected" },
+        { "--allowed-origins=https://a.example,https://b.example/", NULL, NULL, "https://b.exa" },
+        { "--allowed-origins=*", NULL, NULL, "allowed_origins: *: expected https://host" },
+        { "--allowed-origins=https://*.example", NULL, NULL, "allowed_origins: https://*" },
+        { "--allowed-origins=https://", NULL, NULL, "allowed_origins: https://: expected" },
         { "threads=1", NULL, NULL, "no such flag" },
         { "--", NULL, NULL, "no such flag" },
     };
