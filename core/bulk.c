@@ -295,10 +295,12 @@ static void count_done(struct query *query, enum err err)
     bulk->matched = query->count;
     if (err == ERR_NONE && query->count > bulk->most)
         err = ERR_TOO_MANY;
-    if (err == ERR_NONE && !bulk->dry_run && query->count > 0)
+    if (err != ERR_NONE || bulk->dry_run)
+        bulk->done(bulk, err);
+    else if (query->count > 0)
         go_on_or_end(bulk, walk(bulk));
     else
-        bulk->done(bulk, err);
+        end_walk(bulk);
 }
 
 /* If anybody wants to know. */
@@ -359,7 +361,12 @@ static void look_done(struct redis_call *call, enum err err)
     if (ended_by_key(bulk, err))
         return;
     bulk->changed = bulk->reply_n;
-    go_on_or_end(bulk, bulk->reply == BULK_OPEN ? walk(bulk) : check(bulk));
+    if (bulk->reply == BULK_NEW)
+        go_on_or_end(bulk, check(bulk));
+    else if (bulk->changed < bulk->most)
+        go_on_or_end(bulk, walk(bulk));
+    else
+        end_walk(bulk); /* all that was left was to say so */
 }
 
 static enum err look(struct bulk *bulk)
