@@ -13,10 +13,17 @@ static struct bulk *bulk_of(struct query *query)
     return query->arg;
 }
 
+/* Its place among the long walks is free from now on, not when the client has taken the answer. */
+static void end(struct bulk *bulk, enum err err)
+{
+    bulk_finish(bulk);
+    bulk->done(bulk, err);
+}
+
 static void go_on_or_end(struct bulk *bulk, enum err err)
 {
     if (err != ERR_NONE)
-        bulk->done(bulk, err);
+        end(bulk, err);
 }
 
 static void list_clauses(struct bulk *bulk)
@@ -127,7 +134,7 @@ static bool ended_by_key(struct bulk *bulk, enum err err)
         bulk->replayed = true;
         bulk->changed = bulk->reply_n;
     }
-    bulk->done(bulk, err);
+    end(bulk, err);
     return true;
 }
 
@@ -152,7 +159,7 @@ static void finish_done(struct redis_call *call, enum err err)
         err = ERR_KEY_REUSED;
     if (err == ERR_NONE)
         bulk->changed = bulk->reply_n;
-    bulk->done(bulk, err);
+    end(bulk, err);
 }
 
 static enum err finish(struct bulk *bulk)
@@ -170,7 +177,7 @@ static void end_walk(struct bulk *bulk)
     if (bulk->guards->key.at)
         go_on_or_end(bulk, finish(bulk));
     else
-        bulk->done(bulk, ERR_NONE);
+        end(bulk, ERR_NONE);
 }
 
 /* ---- APPLY ---- */
@@ -272,7 +279,7 @@ static void walk_done(struct query *query, enum err err)
     if (err == ERR_NONE)
         end_walk(bulk);
     else
-        bulk->done(bulk, err);
+        end(bulk, err);
 }
 
 static enum err walk(struct bulk *bulk)
@@ -296,7 +303,7 @@ static void count_done(struct query *query, enum err err)
     if (err == ERR_NONE && query->count > bulk->most)
         err = ERR_TOO_MANY;
     if (err != ERR_NONE || bulk->dry_run)
-        bulk->done(bulk, err);
+        end(bulk, err);
     else if (query->count > 0)
         go_on_or_end(bulk, walk(bulk));
     else
@@ -326,7 +333,7 @@ static void check_done(struct query *query, enum err err)
     if (err == ERR_NONE)
         go_on_or_end(bulk, count(bulk));
     else
-        bulk->done(bulk, err);
+        end(bulk, err);
 }
 
 static enum err check(struct bulk *bulk)
