@@ -91,7 +91,7 @@ static const char *take_id(struct filter *filter, unsigned element, const struct
     return add_each(filter, clause, value, add_id);
 }
 
-static bool in_group(struct text group, enum state state)
+bool filter_state_is_in(struct text group, enum state state)
 {
     bool completed = state_info(state)->completed;
 
@@ -109,7 +109,7 @@ static const char *add_states(struct filter *filter, struct clause *clause, stru
     bool known = false;
 
     for (enum state state = 0; state < STATE_COUNT; state++) {
-        if (!in_group(group, state))
+        if (!filter_state_is_in(group, state))
             continue;
         const char *wrong = add_value(filter, clause, text_of(state_info(state)->name));
         if (wrong)

@@ -7,6 +7,7 @@
 
 #include "core/clause.h"
 #include "core/plan.h"
+#include "core/state.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -38,5 +39,9 @@ const char *filter_take(struct filter *filter, unsigned element, struct text nam
  */
 const char *filter_take_json(struct filter *filter, unsigned element, struct text name,
                              json_t *value, struct text raw, bool *ret_known);
+
+/* Whether the name of a state, or of a group (completed, incomplete, terminal), means this one too.
+ */
+bool filter_state_is_in(struct text group, enum state state);
 
 void filter_finish(struct filter *filter);

@@ -1,5 +1,7 @@
 /* The operations on one status (api.md "One status"). */
+#include "api/handle_wait.h"
 #include "api/handlers.h"
+#include "api/headers.h"
 #include "api/request.h"
 #include "api/status_json.h"
 
@@ -220,11 +222,41 @@ void handle_delete(struct api_request *request)
         answer_err(request, err, NULL);
 }
 
+/* From memory, if it is there and the client does not mind. */
+static struct near_entry *find_near(const struct api_request *request)
+{
+    struct near_cache *cache = request->api->store.cache;
+
+    if (!cache || cache_control_has_no_cache(request->header[HTTP_HEADER_CACHE_CONTROL]))
+        return NULL;
+    return near_cache_find(cache, request->id);
+}
+
+static void answer_near(struct api_request *request, struct near_entry *entry)
+{
+    if (!*entry->etag)
+        status_etag(&entry->view, entry->etag);
+    memcpy(request->answer.etag, entry->etag, sizeof entry->etag);
+    if (!api_answer_unchanged(request))
+        api_answer_kept(request, entry);
+}
+
+void status_prepare_answer(struct api_request *request, const struct status_view *view)
+{
+    buf_clear(&request->answer.body);
+    write_status_line(request, view);
+    if (request->keys == STATUS_KEYS_ALL)
+        status_etag(view, request->answer.etag);
+    else
+        api_set_etag_of_body(request);
+}
+
 static void answer_whole(struct api_request *request, const struct status_view *view)
 {
     status_etag(view, request->answer.etag);
     if (api_answer_unchanged(request))
         return;
+    buf_clear(&request->answer.body);
     write_status_line(request, view);
     api_answer_json(request, 200);
 }
@@ -232,8 +264,7 @@ static void answer_whole(struct api_request *request, const struct status_view *
 /* Some of its keys: with a version of their own, as the rest may change without them. */
 static void answer_part(struct api_request *request, const struct status_view *view)
 {
-    write_status_line(request, view);
-    api_set_etag_of_body(request);
+    status_prepare_answer(request, view);
     if (!api_answer_unchanged(request))
         api_answer_json(request, 200);
 }
@@ -258,20 +289,35 @@ static void read_status(struct api_request *request, uint32_t fields, status_don
         answer_err(request, err, NULL);
 }
 
-void handle_get(struct api_request *request)
+void status_get(struct api_request *request)
 {
-    read_status(request, status_keys_fields(request->keys), get_done);
+    struct near_entry *entry = find_near(request);
+
+    if (!entry)
+        read_status(request, status_keys_fields(request->keys), get_done);
+    else if (request->keys == STATUS_KEYS_ALL)
+        answer_near(request, entry);
+    else
+        answer_part(request, &entry->view);
 }
 
-static void get_data_done(struct status_op *op, enum err err, const struct status_view *view)
+void handle_get(struct api_request *request)
 {
-    struct api_request *request = request_of(op);
+    const struct watch_args *args = &request->watching;
 
-    if (err != ERR_NONE) {
-        answer_err(request, err, NULL);
-        return;
-    }
+    if (!args->has_wait && (args->has_rev || args->until))
+        api_answer_culprit(request, PROBLEM_MALFORMED_QUERY, args->until ? "until" : "rev",
+                           "is only for a request with wait, or for events");
+    else if (args->wait_ms)
+        wait_for_news(request);
+    else
+        status_get(request);
+}
+
+static void answer_data(struct api_request *request, const struct status_view *view)
+{
     struct text data = view->field[FIELD_DATA];
+
     status_etag(view, request->answer.etag);
     if (api_answer_unchanged(request))
         return;
@@ -280,9 +326,24 @@ static void get_data_done(struct status_op *op, enum err err, const struct statu
     api_answer_json(request, 200);
 }
 
+static void get_data_done(struct status_op *op, enum err err, const struct status_view *view)
+{
+    struct api_request *request = request_of(op);
+
+    if (err == ERR_NONE)
+        answer_data(request, view);
+    else
+        answer_err(request, err, NULL);
+}
+
 void handle_get_data(struct api_request *request)
 {
-    read_status(request, FIELDS_ALL, get_data_done); /* all: the ETag is that of the status */
+    struct near_entry *entry = find_near(request);
+
+    if (entry)
+        answer_data(request, &entry->view);
+    else
+        read_status(request, FIELDS_ALL, get_data_done); /* all: the ETag is that of the status */
 }
 
 /* ---- attempts ---- */

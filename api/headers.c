@@ -135,6 +135,16 @@ bool prefer_is_minimal(struct text prefer)
     return false;
 }
 
+bool cache_control_has_no_cache(struct text cache_control)
+{
+    struct text directive;
+
+    while (next_part(&cache_control, ',', &directive))
+        if (same(directive, "no-cache"))
+            return true;
+    return false;
+}
+
 /* Without the mark of a weak one. */
 static struct text opaque_tag(struct text etag)
 {
@@ -226,6 +236,14 @@ bool host_is_allowed(struct text host, const char *const *allowed)
     return false;
 }
 
+bool origin_is_listed(struct text origin, const char *const *allowed)
+{
+    for (; *allowed; allowed++)
+        if (same(origin, *allowed))
+            return true;
+    return false;
+}
+
 bool origin_is_allowed(struct text origin, struct text host, const char *const *allowed)
 {
     static const char *const schemes[] = { "http://", "https://" };
@@ -239,8 +257,5 @@ bool origin_is_allowed(struct text origin, struct text host, const char *const *
             strncasecmp(authority.at, host.at, host.len) == 0)
             return true;
     }
-    for (; *allowed; allowed++)
-        if (same(origin, *allowed))
-            return true;
-    return false;
+    return origin_is_listed(origin, allowed);
 }

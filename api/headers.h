@@ -25,6 +25,9 @@ bool content_type_is_ndjson(struct text content_type);
 /* Whether Prefer has return=minimal. */
 bool prefer_is_minimal(struct text prefer);
 
+/* Whether Cache-Control has no-cache. */
+bool cache_control_has_no_cache(struct text cache_control);
+
 /*
  * Whether If-None-Match names this ETag, or any ("*"): the weak comparison, which does not look at
  * a W/ (RFC 9110, 13.1.2).
@@ -42,6 +45,9 @@ const char *idempotency_key_parse(struct text value, struct text *ret_key);
 
 /* Whether Host names this machine's loopback, or is in the list; a port is allowed behind it. */
 bool host_is_allowed(struct text host, const char *const *allowed);
+
+/* Whether the Origin is one of the list. */
+bool origin_is_listed(struct text origin, const char *const *allowed);
 
 /*
  * Whether a page of this Origin may change things: no Origin (not a browser), the service's own

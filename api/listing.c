@@ -71,6 +71,13 @@ static const char *take_limit(struct listing *listing, struct text value)
                : "must be a number from 1 to 1000";
 }
 
+static const char *take_first(struct listing *listing, struct text value)
+{
+    return read_number(value, LISTING_LIMIT_MAX, &listing->limit)
+               ? NULL
+               : "must be a number from 0 to 1000";
+}
+
 static const char *take_offset(struct listing *listing, struct text value)
 {
     return read_number(value, LISTING_OFFSET_MAX, &listing->offset)
@@ -166,6 +173,7 @@ static const struct parameter {
     { "fields", LISTING_PAGE, take_fields },
     { "count", LISTING_PAGE, take_count },
     { "explain", LISTING_PAGE, take_explain },
+    { "limit", LISTING_EVENTS, take_first },
     { "dry_run", LISTING_BULK, take_dry_run },
     { "max", LISTING_BULK, take_max },
     { "all", LISTING_BULK, take_all },

@@ -17,6 +17,7 @@ enum listing_takes {
     LISTING_PAGE = 1 << 0,       /* order, place, fields */
     LISTING_BULK = 1 << 1,       /* bounds of a bulk change */
     LISTING_FORCE = 1 << 2,      /* states that are not completed too */
+    LISTING_EVENTS = 1 << 4,     /* how many to begin with, none too */
     LISTING_OLDER_THAN = 1 << 3, /* needed: the age from which on to clean up */
 };
 

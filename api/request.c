@@ -1,7 +1,9 @@
 #include "api/request.h"
 
 #include "api/batch.h"
+#include "api/event_stream.h"
 #include "api/headers.h"
+#include "api/status_json.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -26,6 +28,7 @@ static const char *const header_names[] = {
     [HTTP_HEADER_IF_NONE_MATCH] = "if-none-match",
     [HTTP_HEADER_CACHE_CONTROL] = "cache-control",
     [HTTP_HEADER_LAST_EVENT_ID] = "last-event-id",
+    [HTTP_HEADER_REQUEST_METHOD] = "access-control-request-method",
 };
 _Static_assert(sizeof header_names / sizeof *header_names == HTTP_HEADER_COUNT,
                "a name for each header");
@@ -34,6 +37,7 @@ static const char *const format_types[] = {
     [API_FORMAT_JSON] = "application/json",
     [API_FORMAT_NDJSON] = "application/x-ndjson",
     [API_FORMAT_TEXT] = "text/plain",
+    [API_FORMAT_EVENTS] = "text/event-stream",
 };
 _Static_assert(sizeof format_types / sizeof *format_types == API_FORMAT_COUNT,
                "a type for each format");
@@ -75,6 +79,8 @@ void api_finish(struct api_request *request)
     buf_finish(&request->answer.body);
     buf_finish(&request->answer.link);
     listing_destroy(request->listing);
+    if (request->stream)
+        event_stream_close(request->stream);
     batch_destroy(request->batch);
 }
 
@@ -123,7 +129,8 @@ void api_set_etag_of_body(struct api_request *request)
 
 bool api_answer_unchanged(struct api_request *request)
 {
-    if (!if_none_match_has(request->header[HTTP_HEADER_IF_NONE_MATCH], request->answer.etag))
+    if (request->is_whole ||
+        !if_none_match_has(request->header[HTTP_HEADER_IF_NONE_MATCH], request->answer.etag))
         return false;
     buf_clear(&request->answer.body);
     api_answer_empty(request, 304);
@@ -135,6 +142,18 @@ void api_answer_text(struct api_request *request, const char *content_type)
     set_status(request, 200);
     request->answer.content_type = content_type;
     request->answered(request);
+}
+
+void api_answer_kept(struct api_request *request, struct near_entry *entry)
+{
+    request->answer.kept = entry;
+    api_answer_json(request, 200);
+}
+
+void api_write_kept(struct api_request *request)
+{
+    status_json_write(&request->answer.body, &request->answer.kept->view, STATUS_KEYS_ALL);
+    buf_add_char(&request->answer.body, '\n');
 }
 
 void api_answer_parts(struct api_request *request, const char *content_type,

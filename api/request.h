@@ -12,9 +12,12 @@
 #include "api/change_json.h"
 #include "api/listing.h"
 #include "api/problem.h"
+#include "api/watch_args.h"
+#include "api/watchers.h"
 #include "core/buf.h"
 #include "core/gate.h"
 #include "core/health.h"
+#include "core/live_digest.h"
 #include "core/status.h"
 #include "core/status_attempts.h"
 #include "core/status_etag.h"
@@ -51,6 +54,7 @@ enum http_header {
     HTTP_HEADER_IF_NONE_MATCH,
     HTTP_HEADER_CACHE_CONTROL,
     HTTP_HEADER_LAST_EVENT_ID,
+    HTTP_HEADER_REQUEST_METHOD,
     HTTP_HEADER_COUNT
 };
 
@@ -59,6 +63,7 @@ const char *http_header_name(enum http_header header); /* lower case */
 /* What all requests of a worker share. Immutable. */
 struct api {
     struct status_store store;
+    struct watchers *watchers;
     struct gate *batches;               /* those that are at work */
     unsigned batch_slots;               /* operations of one at a time */
     bool loopback;                      /* listening on a loopback address: check Host */
@@ -66,8 +71,23 @@ struct api {
     const char *const *allowed_origins; /* NULL-terminated */
 };
 
+/* A GET that waits (handle_wait.c). */
+struct wait {
+    struct live_watch watch;
+    struct alarm alarm;
+    struct watcher watcher;
+    bool has_first;
+    struct live_digest first; /* how it was when the wait began */
+};
+
 /* What a list can be answered in. */
-enum api_format { API_FORMAT_JSON, API_FORMAT_NDJSON, API_FORMAT_TEXT, API_FORMAT_COUNT };
+enum api_format {
+    API_FORMAT_JSON,
+    API_FORMAT_NDJSON,
+    API_FORMAT_TEXT,
+    API_FORMAT_EVENTS,
+    API_FORMAT_COUNT
+};
 
 const char *api_format_type(enum api_format format); /* media type */
 
@@ -80,16 +100,19 @@ struct api_header {
 
 struct api_answer {
     unsigned status;
-    const char *content_type;                           /* NULL: no body */
-    struct buf body;                                    /* the server takes the memory */
-    struct text static_body;                            /* instead of `body` */
-    unsigned retry_after_s;                             /* 0: none */
-    bool preference_applied;                            /* return=minimal */
-    bool replayed;                                      /* the change had been made before */
+    const char *content_type; /* NULL: no body */
+    struct buf body;          /* the server takes the memory */
+    struct text static_body;  /* instead of `body` */
+    struct near_entry *kept;  /* instead of `body`, until the next turn: api_write_kept() */
+    unsigned retry_after_s;   /* 0: none */
+    bool preference_applied;  /* return=minimal */
+    bool replayed;            /* the change had been made before */
     char location[sizeof "/statuses/" + STATUS_ID_MAX]; /* "": none */
     char allow[64];                                     /* "": none */
-    struct buf link;                                    /* empty: none */
-    char etag[sizeof "W/" + STATUS_ETAG_LEN];           /* "": none */
+    struct text allow_origin; /* whose pages may read it; `at` NULL: none. The header's own */
+    bool is_preflight;        /* and what they may ask */
+    struct buf link;          /* empty: none */
+    char etag[sizeof "W/" + STATUS_ETAG_LEN]; /* "": none */
     const char *cache_control;                          /* NULL: no-store */
     const struct api_header *headers;                   /* further ones, up to a NULL; or NULL */
     /*
@@ -97,7 +120,8 @@ struct api_answer {
      * then, now or later, call api_answer_part() or api_answer_cut(). NULL: `body` is the rest.
      */
     void (*more)(struct api_request *request);
-    bool is_cut; /* no more will come, although the body is not complete */
+    bool is_events; /* parts are small, and come one by one for as long as anybody listens */
+    bool is_cut;    /* no more will come, although the body is not complete */
 };
 
 struct batch;
@@ -115,6 +139,8 @@ struct api_request {
     uint64_t query_ms;    /* what a request for many statuses may take, and */
     uint64_t call_ms;     /* each of its round trips to Redis */
     void (*answered)(struct api_request *request);
+    void (*cut)(
+        struct api_request *request); /* of an answer in parts that is being sent: ends it */
 
     /* Set by the router. */
     const struct route *route;
@@ -127,6 +153,7 @@ struct api_request {
     bool minimal;                /* Prefer: return=minimal */
     struct status_guards guards; /* all but the fingerprint */
     struct listing *listing;     /* of routes that take one */
+    struct watch_args watching;  /* query parameters */
     struct batch *batch;         /* of the route that runs one */
 
     /* Set by the handler. */
@@ -138,7 +165,10 @@ struct api_request {
         struct status_op status;
         struct status_attempts attempts;
         struct health_check health;
+        struct wait wait;
     } op;
+    bool is_whole;               /* the answer is sent although If-None-Match names it */
+    struct event_stream *stream; /* NULL: the answer is none */
 };
 
 /* Once, before any thread starts. */
@@ -177,6 +207,9 @@ void api_set_etag_of_body(struct api_request *request);
  * answered.
  */
 bool api_answer_unchanged(struct api_request *request);
+/* 200 with a status of the near cache, all its keys. The server sends it before anything else can
+ * happen to the cache. */
+void api_answer_kept(struct api_request *request, struct near_entry *entry);
 /* 200, with a body of any length in parts: the first is in request->answer.body. */
 void api_answer_parts(struct api_request *request, const char *content_type,
                       void (*more)(struct api_request *request));
@@ -191,6 +224,11 @@ void api_answer_problem(struct api_request *request, enum problem problem, const
 /* With an element of `errors` that names the culprit. */
 void api_answer_culprit(struct api_request *request, enum problem problem, const char *field,
                         const char *detail);
+
+/* ---- for the server ---- */
+
+/* Writes what answer.kept stands for into answer.body. */
+void api_write_kept(struct api_request *request);
 
 /* ---- for the server's own guard, before or instead of api_begin() ---- */
 

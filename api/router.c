@@ -122,9 +122,28 @@ static bool check_target(struct api_request *request, struct target *target)
     return refuse(request, PROBLEM_MALFORMED_QUERY, "The query has more than 32 parameters.");
 }
 
+/* A page of another site may read what is open, if its origin is in the setting: no other way. */
+static void let_page_read(struct api_request *request, const struct route *route)
+{
+    struct text origin = request->header[HTTP_HEADER_ORIGIN];
+
+    if (route && route->is_open && origin.at &&
+        origin_is_listed(origin, request->api->allowed_origins))
+        request->answer.allow_origin = origin;
+}
+
+/* Whether a browser asks on behalf of a page what that may do. */
+static bool is_preflight(const struct api_request *request)
+{
+    return request->method == HTTP_OPTIONS && request->header[HTTP_HEADER_ORIGIN].at &&
+           request->header[HTTP_HEADER_REQUEST_METHOD].at;
+}
+
 static bool check_route(struct api_request *request, const struct target *target)
 {
     request->route = find_route(request->method, target);
+    let_page_read(request, is_preflight(request) ? find_route(HTTP_GET, target) : request->route);
+    request->answer.is_preflight = is_preflight(request);
     if (request->route)
         return true;
     if (!collect_allow(request, target))
@@ -202,6 +221,26 @@ static const char *take_if_state(struct api_request *request, struct text value)
     }
 }
 
+static const char *take_wait(struct api_request *request, struct text value)
+{
+    return watch_args_wait(&request->watching, value);
+}
+
+static const char *take_rev(struct api_request *request, struct text value)
+{
+    return watch_args_rev(&request->watching, value);
+}
+
+static const char *take_until(struct api_request *request, struct text value)
+{
+    return watch_args_until(&request->watching, value);
+}
+
+static const char *take_last_event_id(struct api_request *request, struct text value)
+{
+    return watch_args_position(&request->watching, value);
+}
+
 static const struct {
     enum route_query bit;
     const char *name;
@@ -212,6 +251,10 @@ static const struct {
     { QUERY_FORCE, "force", take_force },
     { QUERY_ATTEMPT, "attempt", take_attempt },
     { QUERY_IF_STATE, "if_state", take_if_state },
+    { QUERY_WAIT, "wait", take_wait },
+    { QUERY_REV, "rev", take_rev },
+    { QUERY_UNTIL, "until", take_until },
+    { QUERY_LAST_EVENT_ID, "last_event_id", take_last_event_id },
 };
 
 static const char *take_parameter(struct api_request *request, struct text name, struct text value,
@@ -309,12 +352,26 @@ static bool check_site(struct api_request *request)
     return true;
 }
 
-static bool refuse_formats(struct api_request *request, const char *const *types, unsigned n)
+/* What a route answers in; returns how many. */
+static size_t list_formats(const struct route *route, enum api_format ret[API_FORMAT_COUNT])
+{
+    size_t n = 0, most = route->formats ? route->formats : 1;
+
+    while (n < most) {
+        ret[n] = (enum api_format)n;
+        n++;
+    }
+    if (route->events)
+        ret[n++] = API_FORMAT_EVENTS;
+    return n;
+}
+
+static bool refuse_formats(struct api_request *request, const char *const *types, size_t n)
 {
     struct buf detail = { 0 };
 
     buf_add_str(&detail, "This route answers ");
-    for (unsigned i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++)
         buf_printf(&detail, "%s%s", i == 0 ? "" : i + 1 < n ? ", " : " and ", types[i]);
     buf_add_char(&detail, '.');
     refuse(request, PROBLEM_NOT_ACCEPTABLE, buf_cstr(&detail));
@@ -324,20 +381,35 @@ static bool refuse_formats(struct api_request *request, const char *const *types
 
 static bool check_accept(struct api_request *request)
 {
-    const struct route *route = request->route;
-    unsigned formats = route->formats ? route->formats : 1;
+    enum api_format formats[API_FORMAT_COUNT];
     const char *types[API_FORMAT_COUNT];
+    size_t n;
     int choice;
 
-    if (route->any_type)
+    if (request->route->any_type)
         return true;
-    for (enum api_format format = 0; format < API_FORMAT_COUNT; format++)
-        types[format] = api_format_type(format);
-    choice = accept_choose(request->header[HTTP_HEADER_ACCEPT], types, formats);
+    n = list_formats(request->route, formats);
+    for (size_t i = 0; i < n; i++)
+        types[i] = api_format_type(formats[i]);
+    choice = accept_choose(request->header[HTTP_HEADER_ACCEPT], types, n);
     if (choice < 0)
-        return refuse_formats(request, types, formats);
-    request->format = (enum api_format)choice;
+        return refuse_formats(request, types, n);
+    request->format = formats[choice];
     return true;
+}
+
+/* The header, which a browser sends by itself when it comes back; else the parameter. What is none
+ * of ours is the id of nothing. */
+static void take_last_event(struct api_request *request)
+{
+    struct text value = request->header[HTTP_HEADER_LAST_EVENT_ID];
+    struct watch_args args = request->watching;
+
+    if (!(request->route->query & QUERY_LAST_EVENT_ID) || !value.len)
+        return;
+    if (watch_args_position(&args, value))
+        args.position = 0;
+    request->watching = args;
 }
 
 bool api_begin(struct api_request *request)
@@ -359,6 +431,15 @@ bool api_begin(struct api_request *request)
     return check_target(request, &target) && check_route(request, &target) &&
            check_path_parameters(request, &target) && check_query(request, &target) &&
            check_guards(request) && check_accept(request);
+}
+
+/* What the row's handler is for this format. */
+static void handle(struct api_request *request)
+{
+    if (request->format == API_FORMAT_EVENTS)
+        request->route->events(request);
+    else
+        request->route->handler(request);
 }
 
 /* ---- with the body ---- */
@@ -383,8 +464,9 @@ static bool check_body(struct api_request *request)
 
 void api_handle(struct api_request *request)
 {
+    take_last_event(request);
     if (check_body(request))
-        request->route->handler(request);
+        handle(request);
     else
         request->answered(request);
 }

@@ -13,6 +13,10 @@ enum route_query {
     QUERY_ATTEMPT = 1 << 2,
     QUERY_IF_STATE = 1 << 3,
     QUERY_IF_MATCH = 1 << 4, /* no parameter, but a header */
+    QUERY_WAIT = 1 << 5,
+    QUERY_REV = 1 << 6,
+    QUERY_UNTIL = 1 << 7,
+    QUERY_LAST_EVENT_ID = 1 << 8,
     QUERY_GUARDS = QUERY_ATTEMPT | QUERY_IF_STATE | QUERY_IF_MATCH,
 };
 
@@ -35,7 +39,9 @@ struct route {
     unsigned formats; /* answers in the first so many of enum api_format; 0: in JSON */
     bool takes_lines; /* its body may be NDJSON too */
     bool in_batch;    /* may be an operation of a batch */
-    bool any_type;    /* answers with a type of its own: Accept is not looked at */
+    void (*events)(struct api_request *request); /* the handler for text/event-stream; NULL: none */
+    bool is_open;                                /* pages of allowed origins may read it */
+    bool any_type; /* answers with a type of its own: Accept is not looked at */
     const char *doc;
 };
 

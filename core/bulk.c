@@ -1,5 +1,6 @@
 #include "core/bulk.h"
 
+#include "core/near_cache.h"
 #include "core/redis_pool.h"
 #include "core/script_args.h"
 
@@ -218,12 +219,20 @@ static void apply_format(struct redis_call *call, struct buf *out, bool with_sou
     script_args_finish(&args, out, REDIS_SCRIPT_BULK, bulk->store->prefix, with_source);
 }
 
+/* Whatever has become of them: they may have been applied. */
+static void note_writes(const struct bulk *bulk)
+{
+    for (size_t i = 0; bulk->store->cache && i < apply_size(bulk); i++)
+        near_cache_wrote(bulk->store->cache, matches_id(&bulk->query.matches, bulk->at + i));
+}
+
 static enum err apply(struct bulk *bulk);
 
 static void apply_done(struct redis_call *call, enum err err)
 {
     struct bulk *bulk = container_of(call, struct bulk, call);
 
+    note_writes(bulk);
     if (ended_by_key(bulk, err))
         return;
     bulk->changed += bulk->reply_n;

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <sys/random.h>
 
-enum { FIRST_SLOTS = 1024 };
+enum { FIRST_SLOTS = 64 };
 
 /* FNV-1a, then mixed so that neighbours do not cluster. Never 0, which is a free slot. */
 static uint64_t hash_of(const struct idset *set, struct text id)
@@ -56,6 +56,40 @@ bool idset_add(struct idset *set, struct text id)
         return false;
     *slot = hash;
     set->n++;
+    return true;
+}
+
+bool idset_has(const struct idset *set, struct text id)
+{
+    return set->n_slots && *slot_of(set->slots, set->n_slots, hash_of(set, id));
+}
+
+/* Those that stand behind it because their places were taken move up. */
+static void close_gap(struct idset *set, size_t gap)
+{
+    size_t mask = set->n_slots - 1;
+
+    for (size_t i = (gap + 1) & mask; set->slots[i]; i = (i + 1) & mask) {
+        size_t home = set->slots[i] & mask;
+        if (((i - home) & mask) < ((i - gap) & mask))
+            continue; /* its place is behind the gap */
+        set->slots[gap] = set->slots[i];
+        gap = i;
+    }
+    set->slots[gap] = 0;
+}
+
+bool idset_remove(struct idset *set, struct text id)
+{
+    uint64_t *slot;
+
+    if (!set->n_slots)
+        return false;
+    slot = slot_of(set->slots, set->n_slots, hash_of(set, id));
+    if (!*slot)
+        return false;
+    close_gap(set, (size_t)(slot - set->slots));
+    set->n--;
     return true;
 }
 

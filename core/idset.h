@@ -19,4 +19,7 @@ struct idset {
 
 /* Whether it was not in it yet. */
 bool idset_add(struct idset *set, struct text id);
+bool idset_has(const struct idset *set, struct text id);
+/* Whether it was in it. */
+bool idset_remove(struct idset *set, struct text id);
 void idset_finish(struct idset *set);

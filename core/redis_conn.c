@@ -5,7 +5,9 @@
 #include "core/redis_reader.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
 enum { KEEPALIVE_S = 15 };
 
@@ -130,7 +132,10 @@ static void submit_check(struct redis_conn *conn, uint64_t now_ms)
     size_t before = conn->out.len;
 
     conn->checked_ms = now_ms;
-    redis_handshake_ask_role(&conn->out);
+    if (conn->is_subscriber)
+        redis_handshake_ping(&conn->out);
+    else
+        redis_handshake_ask_role(&conn->out);
     add_flight(conn, NULL, 1, conn->out.len - before);
     redis_conn_flight(conn, conn->n_flights - 1)->is_check = true;
     redis_conn_flush(conn);
@@ -158,6 +163,34 @@ static void read_done(uv_stream_t *stream, ssize_t n, const uv_buf_t *bytes)
         return;
     }
     redis_conn_read(conn, bytes->base, (size_t)n);
+}
+
+int redis_conn_fd(const struct redis_conn *conn)
+{
+    uv_os_fd_t fd;
+
+    return redis_conn_is_open(conn) && uv_fileno(&conn->uv.handle, &fd) == 0 ? fd : -1;
+}
+
+/* libuv is not told: it finds nothing to read, which it takes as it is. */
+void redis_conn_drain(struct redis_conn *conn)
+{
+    ssize_t n;
+    int fd;
+
+    while ((fd = redis_conn_fd(conn)) >= 0) {
+        n = recv(fd, conn->read_buffer, conn->read_buffer_size, MSG_DONTWAIT);
+        if (n > 0)
+            redis_conn_read(conn, conn->read_buffer, (size_t)n);
+        else if (n < 0 && errno == EINTR)
+            continue;
+        else if (n < 0 && errno == EAGAIN)
+            return;
+        else
+            redis_conn_drop(conn, REDIS_HEALTH_UNREACHABLE,
+                            n == 0 ? "closed by Redis"
+                                   : uv_strerror(uv_translate_sys_error(errno)));
+    }
 }
 
 void redis_conn_opened(struct redis_conn *conn)

@@ -13,8 +13,8 @@
  * RETIRING takes no new calls, but hears what Redis says to those it has: dropping it at once would
  * make their outcome unknown.
  *
- * Handshake: AUTH, SELECT, CLIENT SETNAME, ROLE (must be master), SCRIPT LOAD of each script: one
- * write (redis_handshake.h).
+ * Handshake: AUTH, SELECT, CLIENT SETNAME, ROLE (must be master), and where scripts are to run,
+ * SCRIPT LOAD of each: one write (redis_handshake.h).
  */
 #pragma once
 
@@ -55,6 +55,9 @@ struct redis_conn_owner {
     void (*down)(struct redis_conn *conn, bool was_ready);
     /* An error reply that is our bug or somebody else's data, for the log. */
     void (*strange)(struct redis_conn *conn, struct text error);
+    /* A message that nobody asked for, at a subscriber. It may drop the connection. NULL: no
+     * connection of this owner is one. */
+    void (*pushed)(struct redis_conn *conn, const struct redis_reply *message);
 };
 
 /* A call in flight; `call` NULL: its replies are awaited but nobody wants them. */
@@ -65,7 +68,7 @@ struct redis_flight {
     uint64_t sent_ms;    /* when it was queued */
     enum redis_fate fate;
     bool with_source; /* once it is answered, send it again with the source */
-    bool is_check;    /* no call, but ROLE: whether Redis is still a master */
+    bool is_check;    /* no call, but ROLE or PING: whether Redis is there, and still a master */
 };
 
 struct redis_conn {
@@ -75,6 +78,8 @@ struct redis_conn {
     const struct redis_conn_owner *owner;
     char *read_buffer; /* shared by the connections of a pool: libuv fills one at a time */
     size_t read_buffer_size;
+    bool is_subscriber; /* it may hear messages of Pub/Sub; then Redis takes no ROLE on it, but PING
+                         */
 
     /* For the owner to read. */
     enum redis_conn_state state;
@@ -124,6 +129,15 @@ bool redis_conn_has_room(const struct redis_conn *conn);
 /* The call's commands are formatted and leave with the next flush. */
 void redis_conn_submit(struct redis_conn *conn, struct redis_call *call);
 void redis_conn_flush(struct redis_conn *conn);
+
+/* Its descriptor; -1 while it is not open. */
+int redis_conn_fd(const struct redis_conn *conn);
+
+/*
+ * Takes what has arrived by now, without waiting for the loop to say so. Everything that the owner
+ * hears from the connection may come from inside.
+ */
+void redis_conn_drain(struct redis_conn *conn);
 
 /* Deadlines of calls and of the connection, and the check. */
 void redis_conn_tick(struct redis_conn *conn, uint64_t now_ms);

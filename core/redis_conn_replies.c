@@ -57,20 +57,38 @@ static void retire(struct redis_conn *conn, enum redis_health health, const char
     conn->reason = reason;
 }
 
+static bool is_message(const struct redis_conn *conn, const struct redis_reply *reply)
+{
+    return conn->is_subscriber && reply->type == REDIS_ARRAY && reply->n_items == 3 &&
+           text_is(reply->items[0].text, "message");
+}
+
+/* What a check has found out. */
+static void take_check(struct redis_conn *conn, const struct redis_reply *reply)
+{
+    if (conn->is_subscriber ? !redis_handshake_is_pong(reply) : !redis_handshake_is_master(reply))
+        retire(conn, REDIS_HEALTH_NOT_MASTER,
+               conn->is_subscriber ? "no answer to PING" : "it is no longer a master");
+}
+
 static void take_call_reply(struct redis_conn *conn, const struct redis_reply *reply)
 {
     struct redis_flight *flight = conn->n_flights ? redis_conn_flight(conn, 0) : NULL;
     const struct redis_error *error =
         reply->type == REDIS_ERROR ? redis_error_of(reply->text) : NULL;
 
+    if (is_message(conn, reply)) {
+        conn->owner->pushed(conn, reply);
+        return;
+    }
     if (!flight) {
         redis_conn_drop(conn, REDIS_HEALTH_PROTOCOL, "a reply that nobody asked for");
         return;
     }
     if (error && error->action == REDIS_ACTION_RECONNECT)
         retire(conn, error->health, error->prefix);
-    if (flight->is_check && !error && !redis_handshake_is_master(reply))
-        retire(conn, REDIS_HEALTH_NOT_MASTER, "it is no longer a master");
+    if (flight->is_check && !error)
+        take_check(conn, reply);
     if (is_wanted(flight)) { /* the first error of a call counts */
         if (error) {
             take_error(conn, flight, error, reply->text);

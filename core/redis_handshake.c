@@ -78,6 +78,20 @@ bool redis_handshake_is_master(const struct redis_reply *reply)
     return is_role(reply) && text_is(reply->items[0].text, "master");
 }
 
+void redis_handshake_ping(struct buf *out)
+{
+    redis_command(out, 1);
+    redis_arg_str(out, "PING");
+}
+
+/* Before it has subscribed to anything the answer is a plain one. */
+bool redis_handshake_is_pong(const struct redis_reply *reply)
+{
+    if (reply->type == REDIS_ARRAY)
+        return reply->n_items == 2 && text_is(reply->items[0].text, "pong");
+    return reply->type == REDIS_STATUS && text_is(reply->text, "PONG");
+}
+
 static const struct step {
     bool (*wanted)(const struct redis_options *options);
     void (*format)(const struct redis_options *options, struct buf *out);
@@ -105,12 +119,17 @@ static const struct step *step_at(const struct redis_options *options, unsigned 
 
 /* ---- all of them ---- */
 
+static unsigned script_count(const struct redis_options *options)
+{
+    return options->without_scripts ? 0 : REDIS_SCRIPT_COUNT;
+}
+
 void redis_handshake_format(const struct redis_options *options, struct buf *out)
 {
     for (size_t i = 0; i < N_STEPS; i++)
         if (steps[i].wanted(options))
             steps[i].format(options, out);
-    for (unsigned id = 0; id < REDIS_SCRIPT_COUNT; id++) {
+    for (unsigned id = 0; id < script_count(options); id++) {
         redis_command(out, 3);
         redis_arg_str(out, "SCRIPT");
         redis_arg_str(out, "LOAD");
@@ -120,7 +139,7 @@ void redis_handshake_format(const struct redis_options *options, struct buf *out
 
 unsigned redis_handshake_steps(const struct redis_options *options)
 {
-    unsigned n = REDIS_SCRIPT_COUNT;
+    unsigned n = script_count(options);
 
     for (size_t i = 0; i < N_STEPS; i++)
         n += steps[i].wanted(options);

@@ -10,9 +10,14 @@
 /* Appends all its commands. */
 void redis_handshake_format(const struct redis_options *options, struct buf *out);
 
-/* Just ROLE, which may be asked at any time; and whether the answer is a master's. */
+/* Just ROLE, which may be asked at any time but by a subscriber; and whether the answer is a
+ * master's. */
 void redis_handshake_ask_role(struct buf *out);
 bool redis_handshake_is_master(const struct redis_reply *reply);
+
+/* PING as a subscriber asks it, and whether the answer is one. */
+void redis_handshake_ping(struct buf *out);
+bool redis_handshake_is_pong(const struct redis_reply *reply);
 
 /* How many replies it has. */
 unsigned redis_handshake_steps(const struct redis_options *options);

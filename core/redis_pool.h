@@ -51,7 +51,8 @@ struct redis_options {
     unsigned connect_timeout_ms; /* DNS, connect and handshake together */
     unsigned command_timeout_ms; /* the oldest call unanswered for this long: the connection is
                                     dropped */
-    unsigned check_ms; /* each connection is asked this often whether it is still a master's */
+    unsigned check_ms;    /* each connection is asked this often whether it is still a master's */
+    bool without_scripts; /* no script will run on these connections: they need not be loaded */
 };
 
 /* Why the pool can't serve, for people and for /health/ready. */

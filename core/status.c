@@ -48,6 +48,8 @@ static void status_read_done(struct redis_call *call, enum err err)
 
     if (err == ERR_NONE && !op->found)
         err = ERR_NOT_FOUND;
+    if (err == ERR_NONE && op->fields == FIELDS_ALL && op->store->cache)
+        near_cache_put(op->store->cache, &op->ticket, op->id, &op->view);
     op->done(op, err, err == ERR_NONE ? &op->view : NULL);
 }
 
@@ -62,6 +64,8 @@ enum err status_read(struct status_op *op, uint32_t fields)
     op->fields =
         fields | (fields == FIELDS_ALL ? 0 : FIELD_BIT(FIELD_ID)); /* tells that it exists */
     op->found = false;
+    if (op->fields == FIELDS_ALL && op->store->cache)
+        op->ticket = near_cache_ask(op->store->cache, op->id);
     op->call = (struct redis_call){
         .ops = &ops,
         .n_commands = 1,
@@ -164,6 +168,8 @@ static void script_op_done(struct redis_call *call, enum err err)
     struct status_op *op = op_of(call);
     bool has_view;
 
+    if (op->store->cache) /* whatever has become of it: it may have been applied */
+        near_cache_wrote(op->store->cache, op->id);
     if (err == ERR_NONE)
         err = op->outcome;
     has_view = op->found && (err == ERR_NONE || op->shown);

@@ -13,6 +13,7 @@
 #pragma once
 
 #include "core/err.h"
+#include "core/near_cache.h"
 #include "core/redis_call.h"
 #include "core/state.h"
 #include "core/status_guards.h"
@@ -78,6 +79,7 @@ struct status_op {
     uint32_t fields;
     char earlier_id[STATUS_ID_MAX]; /* whose change is replayed, if another id was made for it */
     struct status_view view;
+    struct near_ticket ticket;
     bool found, shown; /* shown: the view is the script's */
 };
 

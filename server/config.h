@@ -49,6 +49,14 @@ struct config {
     uint64_t errors_limit;
     uint64_t idempotency_ttl;
 
+    uint64_t near_cache_mb;
+    uint64_t max_wait;
+    uint64_t max_watchers;
+    uint64_t heartbeat;
+    uint64_t events_per_second;
+    uint64_t event_log_entries;
+    uint64_t event_log_age;
+
     char *data_dir;
     char *redis_server;
 

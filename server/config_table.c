@@ -65,6 +65,27 @@ const struct setting settings[] = {
       .most = UINT64_C(30) * 86400000,
       .doc = "an Idempotency-Key is known for this time after its change" },
 
+    { .group = "Watching",
+      AT(near_cache_mb),
+      .type = CONFIG_INT,
+      .fallback = "64",
+      .most = 65536,
+      .doc = "MiB of recently read statuses that all threads together keep in memory; 0: none" },
+    { AT(max_wait), .type = CONFIG_DURATION, .fallback = "60s", .least = 10, .most = 3600000,
+      .doc = "longest `wait` of a GET; one that asks for more is answered after this time" },
+    { AT(max_watchers), .type = CONFIG_INT, .fallback = "8000", .most = 1000000,
+      .doc = "event streams and waits at a time; beyond them requests are answered 503. Each is an "
+             "open connection too" },
+    { AT(heartbeat), .type = CONFIG_DURATION, .fallback = "15s", .least = 100, .most = 3600000,
+      .doc = "an event stream on which nothing happens sends a comment this often" },
+    { AT(events_per_second), .type = CONFIG_INT, .fallback = "4", .least = 1, .most = 1000,
+      .doc = "most events of the progress of a status; the last one always comes, and all other "
+             "changes come at once" },
+    { AT(event_log_entries), .type = CONFIG_INT, .fallback = "50000", .most = 10000000,
+      .doc = "statuses whose last change each thread remembers for event streams that come back" },
+    { AT(event_log_age), .type = CONFIG_DURATION, .fallback = "5m", .least = 1000, .most = 86400000,
+      .doc = "and for how long" },
+
     { .group = "Private Redis (when `redis` is empty)",
       AT(data_dir),
       .type = CONFIG_STRING,

@@ -232,6 +232,11 @@ unsigned http_working(const struct http *http)
     return http->working;
 }
 
+void http_unmake(void *made)
+{
+    http_exchange_unmake(made);
+}
+
 static void handle_closed(uv_handle_t *handle)
 {
     struct http *http = handle->data;

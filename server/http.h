@@ -36,6 +36,9 @@ void http_init(void);
 struct http *http_create(uv_loop_t *loop, const struct http_options *options,
                          const struct api *api);
 
+/* Gives up what http has kept with an entry of the worker's near cache. */
+void http_unmake(void *made);
+
 /* Runs what is due. The worker calls it once per loop turn, before the loop sleeps. */
 void http_run(struct http *http);
 

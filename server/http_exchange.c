@@ -14,7 +14,7 @@
 enum { DISCARD_MAX = 1024 * 1024 };
 
 /* What the library asks for at a time of a body in parts. */
-enum { PARTS_BUFFER = 16 * 1024 };
+enum { PARTS_BUFFER = 16 * 1024, EVENTS_BUFFER = 2 * 1024 };
 
 #define PREFERENCE_APPLIED "Preference-Applied"
 #define RETURN_MINIMAL     "return=minimal"
@@ -29,6 +29,7 @@ static struct http_connection *connection_of(struct MHD_Connection *mhd)
 }
 
 static void exchange_answered(struct api_request *request);
+static void exchange_cut(struct api_request *request);
 
 /* The raw target is gone when the library has decoded it: copy it, with room for the API's own
  * decoding. */
@@ -45,7 +46,7 @@ void *http_exchange_target(void *cls, const char *uri, struct MHD_Connection *mh
         .started_ns = uv_hrtime(),
         .scratch = exchange->target + size,
         .refusal = PROBLEM_BODY_TOO_LARGE,
-        .request = { .api = http->api, .answered = exchange_answered },
+        .request = { .api = http->api, .answered = exchange_answered, .cut = exchange_cut },
     };
     memcpy(exchange->target, uri, size);
     return exchange;
@@ -82,7 +83,8 @@ static bool ask_for_part(struct http_exchange *exchange)
     return false;
 }
 
-/* In HTTP/1.0 a close is the end of the body: a reset is not. */
+/* In HTTP/1.0 a close is the end of the body: a reset is not. It also throws away what is queued.
+ */
 static void reset_when_closed(int fd)
 {
     const struct linger linger = { .l_onoff = 1 };
@@ -126,8 +128,9 @@ static struct MHD_Response *make_response(struct http_exchange *exchange)
     size_t len;
 
     if (answer->more)
-        return MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, PARTS_BUFFER, read_parts,
-                                                 exchange, NULL);
+        return MHD_create_response_from_callback(MHD_SIZE_UNKNOWN,
+                                                 answer->is_events ? EVENTS_BUFFER : PARTS_BUFFER,
+                                                 read_parts, exchange, NULL);
 
     if (answer->static_body.at) {
         exchange->answer_bytes = answer->static_body.len;
@@ -135,6 +138,8 @@ static struct MHD_Response *make_response(struct http_exchange *exchange)
                                                (void *)(uintptr_t)answer->static_body.at,
                                                MHD_RESPMEM_PERSISTENT);
     }
+    if (answer->kept)
+        api_write_kept(&exchange->request);
     char *body = buf_take(&answer->body, &len);
     exchange->answer_bytes = len;
     return MHD_create_response_from_buffer(len, body,
@@ -145,6 +150,30 @@ static void add_common_headers(struct MHD_Response *response, const char *cache_
 {
     add_header(response, "Cache-Control", cache_control ? cache_control : "no-store");
     add_header(response, "X-Content-Type-Options", "nosniff");
+}
+
+static void add_text(struct MHD_Response *response, const char *name, struct text value)
+{
+    char *copy = mem_strndup(value.at, value.len);
+
+    add_header(response, name, copy);
+    free(copy);
+}
+
+/* Which pages of other sites may read the answer. */
+static void add_cors(struct MHD_Response *response, const struct api_answer *answer)
+{
+    if (!answer->allow_origin.at)
+        return;
+    add_text(response, "Access-Control-Allow-Origin", answer->allow_origin);
+    add_header(response, "Vary", "Origin");
+    add_header(response, "Access-Control-Expose-Headers", "ETag");
+    if (!answer->is_preflight)
+        return;
+    add_header(response, "Access-Control-Allow-Methods", "GET, HEAD");
+    add_header(response, "Access-Control-Allow-Headers",
+               "Cache-Control, If-None-Match, Last-Event-ID");
+    add_header(response, "Access-Control-Max-Age", "600");
 }
 
 static void add_headers(struct MHD_Response *response, struct http_exchange *exchange)
@@ -170,11 +199,11 @@ static void add_headers(struct MHD_Response *response, struct http_exchange *exc
         snprintf(number, sizeof number, "%u", answer->retry_after_s);
         add_header(response, "Retry-After", number);
     }
-    if (request_id.at) {
-        char *copy = mem_strndup(request_id.at, request_id.len);
-        add_header(response, "X-Request-Id", copy);
-        free(copy);
-    }
+    if (request_id.at)
+        add_text(response, "X-Request-Id", request_id);
+    add_cors(response, answer);
+    if (answer->is_events)
+        add_header(response, "X-Accel-Buffering", "no"); /* nginx would hold events back */
     if (exchange->close || exchange->http->draining)
         add_header(response, "Connection", "close");
 }
@@ -191,14 +220,20 @@ struct MHD_Response *http_exchange_make_done(void)
     return response;
 }
 
+/* Whether the answer says what is for this request alone. */
+static bool has_own_headers(const struct http_exchange *exchange)
+{
+    return http_guard_request_id(&exchange->guard).at || exchange->close ||
+           exchange->request.answer.allow_origin.at || exchange->http->draining;
+}
+
 /* Whether http->done says all that there is to say. */
 static bool is_done(const struct http_exchange *exchange)
 {
     const struct api_answer *answer = &exchange->request.answer;
 
     return answer->status == MHD_HTTP_NO_CONTENT && answer->preference_applied &&
-           !answer->replayed && !*answer->location && !http_guard_request_id(&exchange->guard).at &&
-           !exchange->close && !exchange->http->draining;
+           !answer->replayed && !*answer->location && !has_own_headers(exchange);
 }
 
 static struct MHD_Response *new_response(struct http_exchange *exchange)
@@ -210,17 +245,44 @@ static struct MHD_Response *new_response(struct http_exchange *exchange)
     return response;
 }
 
+/* Of a status in the near cache: its response is made once, and goes when the status changes. */
+static struct MHD_Response *kept_response(struct http_exchange *exchange)
+{
+    struct near_entry *entry = exchange->request.answer.kept;
+
+    if (!entry || has_own_headers(exchange))
+        return NULL;
+    if (!entry->made) {
+        struct MHD_Response *response = new_response(exchange);
+        near_cache_keep(exchange->request.api->store.cache, entry, response,
+                        exchange->answer_bytes);
+    }
+    exchange->answer_bytes = entry->made_bytes;
+    return entry->made;
+}
+
+void http_exchange_unmake(void *response)
+{
+    MHD_destroy_response(response); /* those who are being sent it have a share in it */
+}
+
+/* One that others are sent too; NULL: there is none for this answer. */
+static struct MHD_Response *shared_response(struct http_exchange *exchange)
+{
+    return is_done(exchange) ? exchange->http->done : kept_response(exchange);
+}
+
 static enum MHD_Result send_answer(struct http_exchange *exchange)
 {
-    bool done = is_done(exchange);
-    struct MHD_Response *response = done ? exchange->http->done : new_response(exchange);
+    struct MHD_Response *shared = shared_response(exchange);
+    struct MHD_Response *response = shared ? shared : new_response(exchange);
     enum MHD_Result result;
 
     exchange->state = EXCHANGE_SENDING;
     http_conn_enter(&exchange->connection->conn, HTTP_PHASE_REPLY, uv_now(exchange->http->loop));
     exchange->connection->conn.bytes = exchange->answer_bytes + exchange->request.answer.body.len;
     result = MHD_queue_response(exchange->mhd, exchange->request.answer.status, response);
-    if (!done)
+    if (!shared)
         MHD_destroy_response(response);
     return result;
 }
@@ -374,6 +436,16 @@ static void exchange_answered(struct api_request *request)
             true; /* the library does not tell by itself that it has something to do */
         MHD_resume_connection(exchange->mhd);
     }
+}
+
+/* The library then sees the end of the stream. */
+static void exchange_cut(struct api_request *request)
+{
+    struct http_exchange *exchange = container_of(request, struct http_exchange, request);
+
+    exchange->http->due = true;
+    reset_when_closed(exchange->connection->conn.fd); /* nobody takes what the kernel still holds */
+    shutdown(exchange->connection->conn.fd, SHUT_RDWR);
 }
 
 static enum MHD_Result exchange_work(struct http_exchange *exchange)

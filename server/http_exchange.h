@@ -73,6 +73,9 @@ struct http_exchange {
 /* http->done: 204 to `Prefer: return=minimal`. NULL: no memory. */
 struct MHD_Response *http_exchange_make_done(void);
 
+/* Of a near cache: gives up the response that was kept with a status. */
+void http_exchange_unmake(void *response);
+
 /* The library's callbacks (microhttpd.h): `cls` is the struct http. */
 void *http_exchange_target(void *cls, const char *uri, struct MHD_Connection *mhd);
 enum MHD_Result http_exchange_run(void *cls, struct MHD_Connection *mhd, const char *url,

@@ -70,6 +70,7 @@ static const struct known {
     { "if-none-match", GUARD_HEADER(HTTP_HEADER_IF_NONE_MATCH), NULL },
     { "cache-control", GUARD_HEADER(HTTP_HEADER_CACHE_CONTROL), NULL },
     { "last-event-id", GUARD_HEADER(HTTP_HEADER_LAST_EVENT_ID), NULL },
+    { "access-control-request-method", GUARD_HEADER(HTTP_HEADER_REQUEST_METHOD), NULL },
     { "origin", GUARD_HEADER(HTTP_HEADER_ORIGIN), "More than one Origin header." },
     { "sec-fetch-site", GUARD_HEADER(HTTP_HEADER_SEC_FETCH_SITE),
       "More than one Sec-Fetch-Site header." },

@@ -3,8 +3,10 @@
  * a loop of its own, for signals and for the private Redis: it serves no request.
  */
 #include "api/routes.h"
+#include "core/live.h"
 #include "core/log.h"
 #include "core/mem.h"
+#include "core/write_marks.h"
 #include "server/child_exec.h"
 #include "server/config.h"
 #include "server/embedded_redis.h"
@@ -16,6 +18,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/random.h>
 #include <sys/resource.h>
 #include <unistd.h>
 #include <uv.h>
@@ -43,6 +46,8 @@ struct process {
     uint16_t port;
     int listen_fd;
     atomic_uint connections; /* open, of all workers */
+    struct write_marks *marks;
+    struct live_shared live;
     struct worker **workers;
     struct embedded_redis *redis;
     bool stopping;
@@ -108,7 +113,7 @@ static void log_warning(struct buf *message)
 static void fit_descriptors(struct config *config)
 {
     uint64_t others =
-        config->threads * (config->redis_fast_connections + config->redis_scan_connections + 8) +
+        config->threads * (config->redis_fast_connections + config->redis_scan_connections + 10) +
         SPARE_FDS;
     uint64_t wanted = config->max_connections + 2 * SPARE_CONNECTIONS + others;
     struct rlimit limit;
@@ -123,6 +128,16 @@ static void fit_descriptors(struct config *config)
     config->max_connections = limit.rlim_cur > others ? limit.rlim_cur - others : 1;
     log_event(LOG_WARN, "descriptor_limit", LOG_I("limit", limit.rlim_cur),
               LOG_I("max_connections", config->max_connections));
+}
+
+/* The seed: ids that clients choose must not be chosen to collide. */
+static struct write_marks *make_marks(void)
+{
+    struct write_marks *marks = mem_zalloc(sizeof *marks);
+
+    if (getrandom(&marks->seed, sizeof marks->seed, 0) < 0)
+        marks->seed = uv_hrtime() ^ (uint64_t)(uintptr_t)marks;
+    return marks;
 }
 
 static void fill_options(struct process *process, int listen_fd)
@@ -166,6 +181,15 @@ static void fill_options(struct process *process, int listen_fd)
         .allowed_hosts = (const char *const *)config->allowed_hosts,
         .allowed_origins = (const char *const *)config->allowed_origins,
         .drain_ms = config->drain_timeout,
+        .near_cache_bytes = config->near_cache_mb * 1024 * 1024 / config->threads,
+        .marks = process->marks,
+        .live = &process->live,
+        .max_watchers = (unsigned)config->max_watchers,
+        .max_wait_ms = config->max_wait,
+        .heartbeat_ms = config->heartbeat,
+        .events_per_second = (unsigned)config->events_per_second,
+        .event_log_entries = config->event_log_entries,
+        .event_log_ms = config->event_log_age,
     };
     process->options.prefix.at = buf_take(&prefix, &prefix_len);
     process->options.prefix.len = prefix_len;
@@ -304,6 +328,7 @@ static int serve(struct process *process, struct buf *message)
             return EXIT_FAILURE;
     }
     fit_descriptors(&process->config);
+    process->marks = make_marks();
     fill_options(process, listen_fd);
     log_start(process);
     process->listen_fd = listen_fd;
@@ -314,6 +339,7 @@ static int serve(struct process *process, struct buf *message)
     uv_run(&process->loop, UV_RUN_DEFAULT);
     uv_loop_close(&process->loop);
     free(process->workers);
+    free(process->marks);
     free((char *)(uintptr_t)process->options.prefix.at);
     log_event(LOG_INFO, "stopped", LOG_I("pid", getpid()));
     return EXIT_SUCCESS;

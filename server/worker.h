@@ -1,6 +1,7 @@
 /*
  * A worker: a thread with a loop, an HTTP daemon and Redis connections of its own. Workers share
- * nothing but the listening socket and the immutable options.
+ * nothing but the listening socket, the immutable options, the marks of writes and the counts of
+ * those who watch.
  */
 #pragma once
 
@@ -21,6 +22,14 @@ struct worker_options {
     const char *const *allowed_hosts;   /* NULL-terminated */
     const char *const *allowed_origins; /* NULL-terminated */
     uint64_t drain_ms;
+    size_t near_cache_bytes;   /* of this worker; 0: none */
+    struct write_marks *marks; /* with `live` what workers share and change */
+    struct live_shared *live;
+    unsigned max_watchers; /* in the process */
+    uint64_t max_wait_ms, heartbeat_ms;
+    unsigned events_per_second; /* of the progress of a status */
+    size_t event_log_entries;
+    uint64_t event_log_ms;
 };
 
 struct worker;

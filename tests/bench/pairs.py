@@ -4,6 +4,7 @@ import re
 import socket
 import statistics
 import subprocess
+import urllib.request
 
 from processes import Rig, cpu_seconds, request, resident_kib
 
@@ -82,7 +83,7 @@ def create_statuses(url):
 
 def bench_get(binary):
     with Rig() as rig:
-        jobbad, url = rig.start_jobbad(binary)
+        jobbad, url = rig.start_jobbad(binary, "--near-cache-mb", "0")  # all of them ask Redis
         webdis, webdis_url = rig.start_webdis()
         create_statuses(url)
         get = Load("jobbad GET status", jobbad, rig.redis, url, "get")
@@ -93,6 +94,25 @@ def bench_get(binary):
         verdict("requests/s against webdis", median_ratio(get, peer), least=1.15)
         verdict("CPU per request against webdis",
                 statistics.median(get.cpu(i) / peer.cpu(i) for i in range(ROUNDS)), most=0.65)
+
+
+def bench_hot(binary):
+    """Served from memory: against Redis behind webdis, and against nginx with an answer that never changes."""
+    with Rig() as rig:
+        jobbad, url = rig.start_jobbad(binary)
+        webdis, webdis_url = rig.start_webdis()
+        create_statuses(url)
+        body = urllib.request.urlopen(f"{url}/statuses/bench0").read()
+        nginx, nginx_url = rig.start_nginx(body)
+        hot = Load("jobbad GET hot status", jobbad, rig.redis, url, "get")
+        peer = Load("webdis HGETALL", webdis, rig.redis, webdis_url, "webdis_hgetall")
+        constant = Load("nginx, a constant of that size", nginx, rig.redis, f"{nginx_url}/")
+        run_in_turns([hot, peer, constant])
+        print_table("GET of a hot status", [hot, peer, constant], peer)
+        verdict("requests/s against webdis", median_ratio(hot, peer), least=2.5)
+        verdict("requests/s against nginx", median_ratio(hot, constant), least=0.8)
+        verdict("CPU per request against webdis",
+                statistics.median(hot.cpu(i) / peer.cpu(i) for i in range(ROUNDS)), most=0.3)
 
 
 def bench_change(binary):

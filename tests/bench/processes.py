@@ -32,8 +32,13 @@ def wait_for_port(port, process):
 
 
 def cpu_seconds(process):
-    """User and system time of a process so far."""
-    fields = pathlib.Path(f"/proc/{process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+    """User and system time of a process and its children so far."""
+    pids = [process.pid, *map(int, pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split())]
+    return sum(cpu_seconds_of(pid) for pid in pids)
+
+
+def cpu_seconds_of(pid):
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / TICKS_PER_SECOND
 
 
@@ -78,6 +83,25 @@ class Rig(contextlib.ExitStack):
             "acl": [{"disabled": ["DEBUG"]}],
         }))
         process = self.start([shutil.which("webdis") or "/usr/bin/webdis", str(config)])
+        wait_for_port(port, process)
+        return process, f"http://127.0.0.1:{port}"
+
+
+    def start_nginx(self, body):
+        """Answers everything with this body, with a process for each CPU; its CPU is that of them all."""
+        port = free_port()
+        (self.dir / "answer.json").write_bytes(body)
+        config = self.dir / "nginx.conf"
+        text = body.decode().replace("\\", "\\\\").replace("'", "\\'").replace("$", "${dollar}")
+        config.write_text(
+            f"daemon off; worker_processes {os.cpu_count()}; pid {self.dir}/nginx.pid; error_log /dev/null;\n"
+            "events { worker_connections 1024; }\n"
+            "http { access_log off; keepalive_requests 1000000000; default_type application/json;\n"
+            f"  client_body_temp_path {self.dir}/b; proxy_temp_path {self.dir}/p; fastcgi_temp_path {self.dir}/f;\n"
+            f"  uwsgi_temp_path {self.dir}/u; scgi_temp_path {self.dir}/s;\n"
+            "  geo $dollar { default \"$\"; }\n"
+            f"  server {{ listen 127.0.0.1:{port}; location / {{ return 200 '{text}'; }} }} }}\n")
+        process = self.start([shutil.which("nginx") or "/usr/sbin/nginx", "-c", str(config)])
         wait_for_port(port, process)
         return process, f"http://127.0.0.1:{port}"
 

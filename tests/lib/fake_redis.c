@@ -101,9 +101,10 @@ static bool answer_handshake(struct peer *peer, const redisReply *command)
 {
     struct fake_redis *fake = peer->fake;
     const char *name = command->element[0]->str;
-    bool ours = !strcasecmp(name, "AUTH") || !strcasecmp(name, "SELECT") ||
-                !strcasecmp(name, "CLIENT") || !strcasecmp(name, "ROLE") ||
-                !strcasecmp(name, "SCRIPT");
+    bool is_client = !strcasecmp(name, "CLIENT") && command->elements > 1 &&
+                     !strcasecmp(command->element[1]->str, "SETNAME");
+    bool ours = !strcasecmp(name, "AUTH") || !strcasecmp(name, "SELECT") || is_client ||
+                !strcasecmp(name, "ROLE") || !strcasecmp(name, "SCRIPT");
 
     if (peer->scripts >= REDIS_SCRIPT_COUNT)
         return false; /* the last of them have been loaded */

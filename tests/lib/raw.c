@@ -146,7 +146,7 @@ int raw_take_head(struct raw *raw, int ms)
 
 const char *raw_header(const struct raw *raw, const char *name)
 {
-    static char value[1024];
+    static _Thread_local char value[1024];
     size_t len = strlen(name);
 
     for (const char *line = strstr(raw->head, "\r\n"); line; line = strstr(line + 2, "\r\n")) {

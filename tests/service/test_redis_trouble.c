@@ -1,5 +1,6 @@
 /* Redis away, slow, full, read-only, loading, in other hands: the answers tell the truth, and the
  * service is back when Redis is. */
+#include "tests/lib/sse.h"
 #include "tests/service/every_route.h"
 #include "tests/service/service_test.h"
 
@@ -374,7 +375,8 @@ static void a_user_with_few_rights_is_enough(void **state)
           "ACL SETUSER worker on >s3cret resetkeys ~jobba:* ~jobba~* -@all +ping +role +select "
           "+client|setname +script|load +evalsha +eval +time +type +rename +unlink "
           "+get +set +hget +hmget +hgetall +hset +hstrlen +sadd +srem +scard +zadd +zrem +zcard "
-          "+exists +sscan +smismember +zcount +zrange +zrevrange +zscore +zmscore");
+          "+exists +sscan +smismember +zcount +zrange +zrevrange +zscore +zmscore "
+          "+client|id +client|tracking +subscribe &__redis__:invalidate");
     snprintf(url, sizeof url, "unix://worker:s3cret@%s", service.redis_path);
     const char *const flags[] = { "--redis", url, NULL };
     assert_true(service_start_jobbad_alone(&service, flags));
@@ -396,6 +398,9 @@ static void a_user_with_few_rights_is_enough(void **state)
     expect(&service, 201, "PUT", "/statuses/r", NULL);
     expect_with(&service, 204, "Idempotency-Key: k", "DELETE", "/statuses/r?force=true", NULL);
     expect_with(&service, 204, "Idempotency-Key: k", "DELETE", "/statuses/r?force=true", NULL);
+    struct sse *events = sse_open(service.port, "/events", ""); /* it may hear of changes */
+    assert_int_equal(sse_status(events), 200);
+    sse_close(events);
     service_stop(&service);
 }
 

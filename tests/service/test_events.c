@@ -1,0 +1,709 @@
+/* Server-sent events: of one status, and of all that match. */
+#include "tests/lib/sse.h"
+#include "tests/service/service_test.h"
+
+#include <signal.h>
+#include <sys/socket.h>
+
+#define NEXT(sse) sse_next(sse, PATIENCE_MS)
+
+/* The next event to have this name and, unless NULL, this in its data. */
+static const struct sse_event *expect_event(struct sse *sse, const char *name, const char *part)
+{
+    const struct sse_event *event = NEXT(sse);
+
+    if (!event)
+        fail_msg("no event, expected %s with %s", name, part ? part : "anything");
+    if (strcmp(event->name, name) != 0 || (part && !strstr(event->data, part)))
+        fail_msg("%s: %s, expected %s with %s", event->name, event->data, name,
+                 part ? part : "anything");
+    return event;
+}
+
+/* A change that all streams hear of behind everything else. */
+static void expect_nothing_before(struct service *service, struct sse *sse, const char *path)
+{
+    char target[128];
+
+    snprintf(target, sizeof target, "%s/data", path);
+    expect(service, 200, "PUT", target, "\"fence\"");
+    expect_event(sse, "status", "\"data\":\"fence\"");
+}
+
+static struct sse *open_events(struct service *service, const char *target)
+{
+    struct sse *sse = sse_open(service->port, target, "");
+
+    if (sse_status(sse) != 200)
+        fail_msg("%s: %d %s", target, sse_status(sse), sse_body(sse));
+    return sse;
+}
+
+static void a_stream_begins_with_how_it_is_and_goes_on_with_changes(void **state)
+{
+    struct service *service = *state;
+    const struct answer *answer;
+    struct sse *sse;
+
+    expect(service, 201, "PUT", "/statuses/a", "{\"job_name\":\"x\",\"data\":{\"n\":1.50}}");
+    sse = open_events(service, "/statuses/a/events");
+    assert_non_null(strstr(sse_head(sse), "Content-Type: text/event-stream\r\n"));
+    assert_non_null(strstr(sse_head(sse), "Cache-Control: no-store\r\n"));
+    assert_non_null(strstr(sse_head(sse), "X-Accel-Buffering: no\r\n"));
+    const struct sse_event *event = expect_event(sse, "status", NULL);
+    assert_true(*event->id);
+    char *data = strdup(event->data);
+    answer = expect(service, 200, "GET", "/statuses/a", NULL);
+    assert_int_equal(strlen(data) + 1, answer->len); /* the same text as one line */
+    assert_memory_equal(data, answer->body, strlen(data));
+    free(data);
+    expect_event(sse, "ready", "{}");
+    expect(service, 200, "POST", "/statuses/a/started", NULL);
+    expect_event(sse, "status", "\"state\":\"started\"");
+    store(service, "HSET jobba:id:a data 9"); /* as the gem writes, past the service */
+    expect_event(sse, "status", "\"data\":9");
+    store(service, "HSET jobba:id:a data 9"); /* nothing new */
+    expect(service, 200, "POST", "/statuses/a/errors", "{\"msg\":\"boom\"}");
+    expect_event(sse, "status", "\"errors\":[{\"msg\":\"boom\"}]");
+    expect(service, 200, "POST", "/statuses/a/request_kill", NULL);
+    expect_event(sse, "status", "\"kill_requested\":true");
+    expect(service, 204, "DELETE", "/statuses/a?force=true", NULL);
+    expect_event(sse, "deleted", "{\"id\":\"a\"}");
+    expect(service, 201, "PUT", "/statuses/a", NULL);
+    expect_event(sse, "status", "\"rev\":1");
+    sse_close(sse);
+}
+
+static void both_ways_lead_there(void **state)
+{
+    struct service *service = *state;
+    struct sse *sse;
+
+    expect(service, 201, "PUT", "/statuses/a", NULL);
+    sse = sse_open(service->port, "/statuses/a", "Accept: text/event-stream\r\n");
+    assert_int_equal(sse_status(sse), 200);
+    expect_event(sse, "status", "\"id\":\"a\"");
+    sse_close(sse);
+    sse = sse_open(service->port, "/statuses?state=unknown", "Accept: text/event-stream\r\n");
+    assert_int_equal(sse_status(sse), 200);
+    expect_event(sse, "status", "\"id\":\"a\"");
+    expect_event(sse, "ready", NULL);
+    sse_close(sse);
+    expect_header(expect(service, 200, "HEAD", "/statuses/a/events", NULL), "Content-Type",
+                  "text/event-stream");
+    expect_header(expect(service, 200, "HEAD", "/events", NULL), "Content-Type",
+                  "text/event-stream");
+    assert_int_equal(
+        expect_with(service, 406, "Accept: image/png", "GET", "/statuses/a", NULL)->status, 406);
+}
+
+static void what_can_not_be_is_told(void **state)
+{
+    static const struct {
+        int status;
+        const char *target, *headers, *part;
+    } cases[] = {
+        { 404, "/statuses/none/events", "", "status-not-found" },
+        { 400, "/statuses/a/events?wait=3", "", "\"wait\"" },
+        { 400, "/statuses/a/events?until=done", "", "\"until\"" },
+        { 400, "/statuses/a/events?last_event_id=x", "", "\"last_event_id\"" },
+        { 422, "/statuses/a:0/events", "", "archived attempt" },
+        { 422, "/statuses/a:0", "Accept: text/event-stream\r\n", "archived attempt" },
+        { 400, "/statuses/a?fields=id", "Accept: text/event-stream\r\n", "\"fields\"" },
+        { 400, "/events?state=done", "", "\"state\"" },
+        { 400, "/events?limit=1001", "", "\"limit\"" },
+        { 400, "/events?sort=id", "", "\"sort\"" },
+        { 400, "/events?color=red", "", "\"color\"" },
+        { 400, "/statuses?sort=id", "Accept: text/event-stream\r\n", "\"sort\"" },
+        { 400, "/statuses?count=true", "Accept: text/event-stream\r\n", "\"count\"" },
+    };
+    struct service *service = *state;
+
+    expect(service, 201, "PUT", "/statuses/a", NULL);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct sse *sse = sse_open(service->port, cases[i].target, cases[i].headers);
+        if (sse_status(sse) != cases[i].status || !strstr(sse_body(sse), cases[i].part))
+            fail_msg("%s: %d %s", cases[i].target, sse_status(sse), sse_body(sse));
+        sse_close(sse);
+    }
+}
+
+static void until_ends_the_stream(void **state)
+{
+    struct service *service = *state;
+    struct sse *sse;
+
+    expect(service, 201, "PUT", "/statuses/a", NULL);
+    sse = open_events(service, "/statuses/a/events?until=terminal");
+    expect_event(sse, "status", NULL);
+    expect_event(sse, "ready", NULL);
+    expect(service, 200, "POST", "/statuses/a/started", NULL);
+    expect_event(sse, "status", "started");
+    expect(service, 200, "POST", "/statuses/a/killed", NULL);
+    expect_event(sse, "status", "killed");
+    assert_int_equal(sse_ends(sse, PATIENCE_MS), 1);
+    sse_close(sse);
+    sse = open_events(service, "/statuses/a/events?until=terminal"); /* it is so already */
+    expect_event(sse, "status", "killed");
+    expect_event(sse, "ready", NULL);
+    assert_int_equal(sse_ends(sse, PATIENCE_MS), 1);
+    sse_close(sse);
+}
+
+static void a_feed_has_what_matches_and_nothing_else(void **state)
+{
+    struct service *service = *state;
+    struct sse *all, *started;
+
+    for (unsigned i = 0; i < 5; i++) {
+        char body[64];
+        snprintf(body, sizeof body, "{\"id\":\"s%u\",\"state\":\"%s\"}", i,
+                 i % 2 ? "started" : "queued");
+        expect(service, 201, "POST", "/statuses", body);
+    }
+    all = open_events(service, "/events?limit=3");
+    expect_event(all, "status", "\"id\":\"s2\""); /* the newest three, the newest last */
+    expect_event(all, "status", "\"id\":\"s3\"");
+    expect_event(all, "status", "\"id\":\"s4\"");
+    expect_event(all, "ready", "{}");
+    started = open_events(service, "/events?state=started&job_arg.k=v&limit=0");
+    expect_event(started, "ready", NULL);
+
+    expect(service, 200, "PATCH", "/statuses/s1", "{\"data\":1}"); /* has no such argument */
+    expect_event(all, "status", "\"id\":\"s1\"");
+    expect(service, 200, "PATCH", "/statuses/s2", "{\"job_args\":{\"k\":\"v\"}}"); /* not started */
+    expect_event(all, "status", "\"id\":\"s2\"");
+    expect(service, 200, "POST", "/statuses/s2/started", NULL);
+    expect_event(started, "status", "\"id\":\"s2\"");
+    expect_event(all, "status", "\"id\":\"s2\"");
+    expect(service, 200, "POST", "/statuses/s2/failed", NULL);
+    expect_event(started, "unmatched", "{\"id\":\"s2\"}");
+    expect_event(all, "status", "failed");
+    expect(service, 200, "PATCH", "/statuses/s2", "{\"data\":5}"); /* known to be gone there */
+    expect_event(all, "status", "\"data\":5");
+    expect(service, 204, "DELETE", "/statuses/s2", NULL);
+    expect_event(all, "deleted", "{\"id\":\"s2\"}");
+    expect(service, 201, "POST", "/statuses",
+           "{\"id\":\"new\",\"state\":\"started\",\"job_args\":{\"k\":\"v\"}}");
+    expect_event(started, "status", "\"id\":\"new\"");
+    expect_event(all, "status", "\"id\":\"new\"");
+    expect(service, 204, "DELETE", "/statuses/new?force=true", NULL);
+    expect_event(started, "deleted", "{\"id\":\"new\"}");
+    expect_event(all, "deleted", "{\"id\":\"new\"}");
+    sse_close(all);
+    sse_close(started);
+}
+
+static double progress_of(const struct sse_event *event)
+{
+    const char *at = strstr(event->data, "\"progress\":");
+    return at ? atof(at + strlen("\"progress\":")) : -1;
+}
+
+static void progress_is_thinned_but_its_last_comes_and_states_come_at_once(void **state)
+{
+    struct service *service = *state;
+    struct sse *streams[2];
+    char body[32];
+
+    expect(service, 201, "PUT", "/statuses/a", NULL);
+    streams[0] = open_events(service, "/statuses/a/events");
+    streams[1] = open_events(service, "/events");
+    for (unsigned i = 0; i < 2; i++) {
+        expect_event(streams[i], "status", NULL);
+        expect_event(streams[i], "ready", NULL);
+    }
+    expect(service, 200, "POST", "/statuses/a/started", NULL);
+    uint64_t begun = now_ms();
+    for (unsigned i = 1; i <= 150; i++) {
+        snprintf(body, sizeof body, "{\"at\":%u,\"out_of\":200}", i);
+        expect(service, 200, "PUT", "/statuses/a/progress", body);
+    }
+    uint64_t took = now_ms() - begun;
+    for (unsigned i = 0; i < 2; i++) {
+        unsigned n = 0;
+        double progress = 0;
+        while (progress < 0.75) {
+            const struct sse_event *event = expect_event(streams[i], "status", "started");
+            assert_true(progress_of(event) >= progress);
+            progress = progress_of(event);
+            n++;
+        }
+        assert_true(progress == 0.75);
+        assert_true(n <= 3 + took / 250 + 1);
+    }
+    expect(service, 200, "PUT", "/statuses/a/progress", "0.8"); /* held, or soon so */
+    expect(service, 200, "PUT", "/statuses/a/progress", "0.9");
+    expect(service, 200, "POST", "/statuses/a/succeeded", NULL);
+    for (unsigned i = 0; i < 2; i++) {
+        const struct sse_event *event;
+        do
+            event = expect_event(streams[i], "status", NULL);
+        while (!strstr(event->data, "succeeded"));
+        expect_nothing_before(service, streams[i], "/statuses/a");
+        store(service, "HDEL jobba:id:a data");
+        expect_event(streams[i], "status", "\"data\":null");
+        if (i == 0) { /* the other one has the same */
+            expect_event(streams[1], "status", "succeeded");
+            expect_event(streams[1], "status", "fence");
+            expect_event(streams[1], "status", "\"data\":null");
+            break;
+        }
+    }
+    sse_close(streams[0]);
+    sse_close(streams[1]);
+}
+
+static void a_heartbeat_shows_that_it_lives(void **state)
+{
+    struct service service;
+    struct sse *streams[2];
+
+    (void)state;
+    service_start(&service, (const char *const[]){ "--heartbeat", "100ms", NULL });
+    expect(&service, 201, "PUT", "/statuses/a", NULL);
+    streams[0] = open_events(&service, "/statuses/a/events");
+    streams[1] = open_events(&service, "/events");
+    for (unsigned i = 0; i < 2; i++) {
+        expect_event(streams[i], "status", NULL);
+        expect_event(streams[i], "ready", NULL);
+        for (unsigned k = 0; k < 3; k++) {
+            const struct sse_event *block = sse_next_block(streams[i], PATIENCE_MS);
+            assert_non_null(block);
+            assert_true(block->is_comment);
+        }
+        sse_close(streams[i]);
+    }
+    service_stop(&service);
+}
+
+/* ---- coming back ---- */
+
+static struct sse *come_back(struct service *service, const char *target, const char *id)
+{
+    struct sse *sse;
+    char header[128];
+
+    snprintf(header, sizeof header, "Last-Event-ID: %s\r\n", id);
+    sse = sse_open(service->port, target, header);
+    assert_int_equal(sse_status(sse), 200);
+    return sse;
+}
+
+static void who_comes_back_hears_exactly_what_it_has_missed(void **state)
+{
+    struct service *service = *state;
+    char path[64], id[32];
+    struct sse *sse, *keep;
+
+    for (unsigned i = 0; i < 6; i++) {
+        snprintf(path, sizeof path, "/statuses/s%u", i);
+        expect(service, 201, "PUT", path, NULL);
+    }
+    keep = open_events(service, "/events?limit=0"); /* the logs stay */
+    expect_event(keep, "ready", NULL);
+    sse = open_events(service, "/events");
+    for (unsigned i = 0; i < 6; i++)
+        expect_event(sse, "status", NULL);
+    expect_event(sse, "ready", NULL);
+    expect(service, 200, "PUT", "/statuses/s0/data", "1");
+    expect_event(sse, "status", "\"id\":\"s0\"");
+    const struct sse_event *block = sse_next_block(sse, PATIENCE_MS);
+    assert_true(block && *block->id); /* all before it has been told */
+    snprintf(id, sizeof id, "%s", sse_last_id(sse));
+    sse_close(sse);
+
+    expect(service, 200, "PUT", "/statuses/s3/data", "2");
+    expect(service, 200, "PUT", "/statuses/s3/data", "3");
+    expect(service, 204, "DELETE", "/statuses/s4?force=true", NULL);
+    expect(service, 201, "PUT", "/statuses/new", NULL);
+    for (unsigned round = 0; round < 6; round++) { /* whichever worker takes it */
+        unsigned seen = 0;
+        sse = come_back(service, "/events", id);
+        for (;;) {
+            const struct sse_event *event = NEXT(sse);
+            assert_non_null(event);
+            if (strcmp(event->name, "ready") == 0)
+                break;
+            if (strcmp(event->name, "deleted") == 0)
+                seen |= strstr(event->data, "\"s4\"") ? 1 : 64;
+            else if (strcmp(event->name, "status") == 0 && strstr(event->data, "\"id\":\"s3\""))
+                seen |= strstr(event->data, "\"data\":3") ? 2 : 64;
+            else
+                seen |= strstr(event->data, "\"id\":\"new\"") ? 4 : 64;
+        }
+        assert_int_equal(seen, 7);
+        sse_close(sse);
+    }
+    /* What does not match any more is told: the reader may have it. */
+    sse = come_back(service, "/events?state=queued", id);
+    for (unsigned unmatched = 0, deleted = 0; unmatched < 2 || deleted < 1;) {
+        const struct sse_event *event = NEXT(sse);
+        assert_non_null(event);
+        unmatched += strcmp(event->name, "unmatched") == 0;
+        deleted += strcmp(event->name, "deleted") == 0;
+    }
+    expect_event(sse, "ready", NULL);
+    expect(service, 200, "PUT", "/statuses/s0/data", "9"); /* once for each */
+    expect_event(sse, "unmatched", "s0");
+    expect(service, 200, "PUT", "/statuses/s0/data", "10");
+    expect(service, 200, "POST", "/statuses/s5/queued", NULL);
+    expect_event(sse, "status", "\"id\":\"s5\"");
+    sse_close(sse);
+    sse = come_back(service, "/statuses/s1/events", id);
+    expect_event(sse, "ready", NULL); /* nothing has happened to it */
+    sse_close(sse);
+
+    sse = come_back(service, "/statuses/s3/events", id);
+    expect_event(sse, "status", "\"data\":3");
+    expect_event(sse, "ready", NULL);
+    sse_close(sse);
+    sse = come_back(service, "/statuses/s2/events", id);
+    expect_event(sse, "ready", NULL);
+    expect(service, 200, "PUT", "/statuses/s2/data", "5");
+    expect_event(sse, "status", "\"data\":5");
+    sse_close(sse);
+    sse = come_back(service, "/statuses/s4/events", id);
+    expect_event(sse, "deleted", "s4");
+    expect_event(sse, "ready", NULL);
+    sse_close(sse);
+    sse_close(keep);
+}
+
+static void too_far_back_is_a_reset(void **state)
+{
+    static const char *const ids[] = { "0", "1", "garbage", "99999999999999999" };
+    struct service *service = *state;
+    struct sse *sse;
+
+    expect(service, 201, "PUT", "/statuses/a", NULL);
+    for (unsigned i = 0; i < sizeof ids / sizeof *ids; i++) {
+        sse = come_back(service, "/events", ids[i]);
+        expect_event(sse, "reset", "{}");
+        expect_event(sse, "status", "\"id\":\"a\"");
+        expect_event(sse, "ready", NULL);
+        sse_close(sse);
+        sse = come_back(service, "/statuses/a/events", ids[i]);
+        expect_event(sse, "reset", "{}");
+        expect_event(sse, "status", "\"id\":\"a\"");
+        expect_event(sse, "ready", NULL);
+        sse_close(sse);
+    }
+}
+
+static void after_a_restart_it_begins_anew(void **state)
+{
+    struct service service;
+    struct sse *sse;
+    char id[32];
+
+    (void)state;
+    service_start(&service, NULL);
+    expect(&service, 201, "PUT", "/statuses/a", NULL);
+    sse = open_events(&service, "/events");
+    expect_event(sse, "status", NULL);
+    snprintf(id, sizeof id, "%s", expect_event(sse, "ready", NULL)->id);
+    process_kill(&service.jobbad, SIGTERM);
+    assert_int_equal(sse_ends(sse, PATIENCE_MS), 1); /* at once, as it should end */
+    sse_close(sse);
+    assert_int_equal(process_wait(&service.jobbad, PATIENCE_MS), 0);
+    store(&service, "HSET jobba:id:a data 3");
+    service_start_jobbad(&service, NULL);
+    sse = come_back(&service, "/events", id);
+    expect_event(sse, "reset", NULL);
+    expect_event(sse, "status", "\"data\":3");
+    expect_event(sse, "ready", NULL);
+    sse_close(sse);
+    service_stop(&service);
+}
+
+/* ---- trouble ---- */
+
+static void what_was_not_heard_is_made_good(void **state)
+{
+    static const char *const troubles[] = { "CLIENT KILL TYPE pubsub SKIPME yes",
+                                            "CLIENT KILL TYPE normal SKIPME yes", "FLUSHALL" };
+    struct service *service = *state;
+
+    for (unsigned i = 0; i < 3; i++) {
+        expect(service, 201, "PUT", "/statuses/a", NULL);
+        struct sse *one = open_events(service, "/statuses/a/events");
+        struct sse *all = open_events(service, "/events");
+        expect_event(one, "status", NULL);
+        expect_event(one, "ready", NULL);
+        expect_event(all, "status", NULL);
+        expect_event(all, "ready", NULL);
+        store(service, troubles[i]);
+        store(service, "HSET jobba:id:a id \"a\" state \"killed\"");
+        for (struct sse *sse = one;; sse = all) {
+            const struct sse_event *event;
+            do
+                event = NEXT(sse); /* a reset, or a deleted one first */
+            while (event && !(strcmp(event->name, "status") == 0 && strstr(event->data, "killed")));
+            assert_non_null(event);
+            if (sse == all)
+                break;
+        }
+        expect(service, 200, "PUT", "/statuses/a/data", "5"); /* and they go on */
+        for (struct sse *sse = one;; sse = all) {
+            const struct sse_event *event;
+            do
+                event = NEXT(sse);
+            while (event && !strstr(event->data, "\"data\":5"));
+            assert_non_null(event);
+            if (sse == all)
+                break;
+        }
+        sse_close(one);
+        sse_close(all);
+        service_flush(service);
+    }
+}
+
+static void streams_outlive_redis(void **state)
+{
+    struct service service;
+    struct sse *one, *all;
+
+    (void)state;
+    service_start(&service, NULL);
+    expect(&service, 201, "PUT", "/statuses/a", NULL);
+    one = open_events(&service, "/statuses/a/events");
+    all = open_events(&service, "/events");
+    expect_event(one, "status", NULL);
+    expect_event(one, "ready", NULL);
+    expect_event(all, "status", NULL);
+    expect_event(all, "ready", NULL);
+    process_kill(&service.redis, SIGKILL);
+    service_start_redis(&service, NULL); /* empty: nothing was kept */
+    service_connect_store(&service);
+    expect_event(one, "deleted", NULL);
+    expect_event(all, "reset", NULL);
+    expect_event(all, "ready", NULL);
+    assert_until(ask(&service, "PUT", "/statuses/a", "{\"data\":2}")->status == 201);
+    expect_event(one, "status", "\"data\":2");
+    expect_event(all, "status", "\"data\":2");
+    sse_close(one);
+    sse_close(all);
+    service_stop(&service);
+}
+
+/* Whether so many streams may be open at a time; they are closed again. */
+static bool can_be_opened(struct service *service, unsigned n)
+{
+    struct sse *streams[8];
+    unsigned open = 0;
+
+    for (unsigned i = 0; i < n; i++) {
+        streams[i] = sse_open(service->port, "/statuses/a/events", "");
+        open += sse_status(streams[i]) == 200;
+    }
+    for (unsigned i = 0; i < n; i++)
+        sse_close(streams[i]);
+    return open == n;
+}
+
+static void who_goes_away_is_noticed(void **state)
+{
+    struct service service;
+    struct sse *sse;
+
+    (void)state;
+    service_start(&service,
+                  (const char *const[]){ "--heartbeat", "100ms", "--max-watchers", "4", NULL });
+    expect(&service, 201, "PUT", "/statuses/a", NULL);
+    for (unsigned round = 0; round < 3; round++) {
+        struct sse *streams[4];
+        assert_until(can_be_opened(&service, 1));
+        for (unsigned i = 0; i < 4; i++) {
+            const char *target = i % 2 ? "/events" : "/statuses/a/events";
+            for (;;) { /* the one before may not be gone yet */
+                streams[i] = sse_open(service.port, target, "");
+                if (sse_status(streams[i]) == 200)
+                    break;
+                sse_close(streams[i]);
+            }
+            expect_event(streams[i], "status", NULL);
+        }
+        sse = sse_open(service.port, "/events", "");
+        assert_int_equal(sse_status(sse), 503);
+        assert_non_null(strstr(sse_body(sse), "max_watchers"));
+        sse_close(sse);
+        for (unsigned i = 0; i < 4; i++)
+            sse_close(streams[i]);
+        /* Their places are free again. */
+        assert_until(can_be_opened(&service, 4));
+        assert_until(can_be_opened(&service, 4));
+    }
+    service_stop(&service);
+}
+
+static void who_does_not_read_is_cut_and_nobody_else_is_slowed(void **state)
+{
+    struct service *service = *state;
+    struct sse *slow, *fast;
+    int small = 4096;
+    char *data = malloc(60001);
+
+    expect(service, 201, "PUT", "/statuses/a", NULL);
+    slow = sse_open(service->port, "/statuses/a/events", "");
+    setsockopt(sse_fd(slow), SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
+    fast = open_events(service, "/statuses/a/events");
+    expect_event(fast, "status", NULL);
+    expect_event(fast, "ready", NULL);
+    memset(data, '7', 60000);
+    data[60000] = '\0';
+    for (unsigned i = 0; i < 200; i++) { /* 12 MB: more than all buffers on the way hold */
+        char expected[32];
+        data[0] = (char)('1' + i % 9);
+        expect_with(service, 204, "Prefer: return=minimal", "PUT", "/statuses/a/data", data);
+        snprintf(expected, sizeof expected, "\"data\":%c777", data[0]);
+        expect_event(fast, "status", expected);
+    }
+    small = 1 << 20; /* what is on its way arrives */
+    setsockopt(sse_fd(slow), SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
+    assert_int_equal(sse_ends(slow, PATIENCE_MS), -1);
+    sse_close(slow);
+    sse_close(fast);
+    free(data);
+}
+
+static void each_change_is_read_once_however_many_watch(void **state)
+{
+    struct service *service = *state;
+    struct sse *streams[40];
+    unsigned long before, after;
+    const char *line;
+
+    expect(service, 201, "PUT", "/statuses/a", NULL);
+    for (unsigned i = 0; i < 40; i++) {
+        streams[i] = open_events(service, i % 2 ? "/statuses/a/events" : "/events");
+        expect_event(streams[i], "status", NULL);
+        expect_event(streams[i], "ready", NULL);
+    }
+    line = strstr(store(service, "INFO commandstats"), "cmdstat_hgetall:calls=");
+    before = strtoul(strchr(line, '=') + 1, NULL, 10);
+    for (unsigned k = 0; k < 20; k++) {
+        char body[16];
+        snprintf(body, sizeof body, "%u", k);
+        expect_with(service, 204, "Prefer: return=minimal", "PUT", "/statuses/a/data", body);
+        for (unsigned i = 0; i < 40; i++) {
+            char part[32];
+            snprintf(part, sizeof part, "\"data\":%u,", k);
+            expect_event(streams[i], "status", part);
+        }
+    }
+    line = strstr(store(service, "INFO commandstats"), "cmdstat_hgetall:calls=");
+    after = strtoul(strchr(line, '=') + 1, NULL, 10);
+    assert_in_range(after - before, 20, 40); /* once for each of two workers */
+    for (unsigned i = 0; i < 40; i++)
+        sse_close(streams[i]);
+}
+
+static void a_key_that_is_no_status_does_no_harm(void **state)
+{
+    struct service *service = *state;
+    struct sse *all = open_events(service, "/events");
+
+    expect_event(all, "ready", NULL);
+    store(service, "SET jobba:id:odd 1");
+    store(service, "SET jobba:id:%s 1", "not an id");
+    store(service, "LPUSH jobba:id:odd2 1");
+    expect(service, 201, "PUT", "/statuses/a", NULL);
+    expect_event(all, "status", "\"id\":\"a\"");
+    store(service, "MSET jobba:id:odd 2 jobba:id:odd3 3");
+    expect(service, 201, "PUT", "/statuses/b", NULL);
+    expect_event(all, "status", "\"id\":\"b\"");
+    sse_close(all);
+}
+
+/* With a client that keeps to the standard, and whose exchanges are recorded. */
+static void streams_that_end_are_answers_like_others(void **state)
+{
+    struct service service;
+
+    (void)state;
+    service_start(&service, NULL);
+    expect(&service, 201, "PUT", "/statuses/a", NULL);
+    const struct answer *answer =
+        expect(&service, 200, "GET", "/statuses/a/events?until=unknown", NULL);
+    assert_non_null(strstr(answer->body, "event: status\ndata: {\"id\":\"a\""));
+    expect_with(&service, 200, "Accept: text/event-stream", "GET", "/statuses/a?until=unknown",
+                NULL);
+    expect(&service, 404, "GET", "/statuses/none/events", NULL);
+    expect(&service, 400, "GET", "/statuses/a/events?until=x", NULL);
+    expect(&service, 422, "GET", "/statuses/a:0/events", NULL);
+    expect(&service, 400, "GET", "/events?limit=-1", NULL);
+    service_stop(&service);
+    service_start(&service, (const char *const[]){ "--max-watchers", "0", NULL });
+    expect(&service, 201, "PUT", "/statuses/a", NULL);
+    expect(&service, 503, "GET", "/statuses/a/events", NULL);
+    expect(&service, 503, "GET", "/events", NULL);
+    expect(&service, 503, "GET", "/statuses/a?wait=1", NULL);
+    expect(&service, 200, "GET", "/statuses/a", NULL);
+    service_stop(&service);
+}
+
+static void pages_of_allowed_origins_may_watch(void **state)
+{
+    static const char *const paths[] = { "/statuses/a", "/statuses/a/events", "/events",
+                                         "/statuses" };
+    struct service service;
+
+    (void)state;
+    service_start(&service,
+                  (const char *const[]){ "--allowed-origins", "https://good.example", NULL });
+    expect(&service, 201, "PUT", "/statuses/a", NULL);
+    for (unsigned i = 0; i < 4; i++) {
+        const struct answer *answer =
+            expect_with(&service, 200, "Origin: https://good.example", "HEAD", paths[i], NULL);
+        expect_header(answer, "Access-Control-Allow-Origin", "https://good.example");
+        expect_header(answer, "Vary", "Origin");
+        answer = expect_with(&service, 200, "Origin: https://evil.example", "HEAD", paths[i], NULL);
+        expect_header(answer, "Access-Control-Allow-Origin", NULL);
+        answer = client_ask(service.client, "OPTIONS", paths[i], NULL,
+                            (const char *const[]){ "Origin: https://good.example",
+                                                   "Access-Control-Request-Method: GET", NULL });
+        assert_int_equal(answer->status, 204);
+        expect_header(answer, "Access-Control-Allow-Origin", "https://good.example");
+        expect_header(answer, "Access-Control-Max-Age", "600");
+        answer = client_ask(service.client, "OPTIONS", paths[i], NULL,
+                            (const char *const[]){ "Origin: https://evil.example",
+                                                   "Access-Control-Request-Method: GET", NULL });
+        assert_int_equal(answer->status, 204);
+        expect_header(answer, "Access-Control-Allow-Origin", NULL);
+    }
+    expect_header(
+        expect_with(&service, 404, "Origin: https://good.example", "GET", "/statuses/none", NULL),
+        "Access-Control-Allow-Origin", "https://good.example");
+    expect_header(expect_with(&service, 200, "Origin: https://good.example", "GET",
+                              "/statuses/a/attempts", NULL),
+                  "Access-Control-Allow-Origin", NULL);
+    service_stop(&service);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        FRESH(a_stream_begins_with_how_it_is_and_goes_on_with_changes),
+        FRESH(both_ways_lead_there),
+        FRESH(what_can_not_be_is_told),
+        FRESH(until_ends_the_stream),
+        FRESH(a_feed_has_what_matches_and_nothing_else),
+        FRESH(progress_is_thinned_but_its_last_comes_and_states_come_at_once),
+        cmocka_unit_test(a_heartbeat_shows_that_it_lives),
+        FRESH(who_comes_back_hears_exactly_what_it_has_missed),
+        FRESH(too_far_back_is_a_reset),
+        cmocka_unit_test(after_a_restart_it_begins_anew),
+        FRESH(what_was_not_heard_is_made_good),
+        cmocka_unit_test(streams_outlive_redis),
+        cmocka_unit_test(who_goes_away_is_noticed),
+        FRESH(who_does_not_read_is_cut_and_nobody_else_is_slowed),
+        FRESH(each_change_is_read_once_however_many_watch),
+        FRESH(a_key_that_is_no_status_does_no_harm),
+        cmocka_unit_test(streams_that_end_are_answers_like_others),
+        cmocka_unit_test(pages_of_allowed_origins_may_watch),
+        ENDS_CLEANLY,
+    };
+    return cmocka_run_group_tests_name("events", tests, service_setup, service_teardown);
+}
