@@ -281,8 +281,7 @@ static bool may_walk_on(struct query *query)
     enum { LONG_SLICES = 64, LONG_CANDIDATES = 4500 };
     bool is_long = query->slices >= LONG_SLICES || query->looked_at >= LONG_CANDIDATES;
 
-    return !is_long || query->pass.is_in ||
-           gate_enter(query->store->walks, &query->pass, let_in);
+    return !is_long || query->pass.is_in || gate_enter(query->store->walks, &query->pass, let_in);
 }
 
 /* A slice has been dealt with: to the next, or to what comes behind the last. */

@@ -12,13 +12,13 @@
 
 #include "core/clause.h"
 #include "core/err.h"
+#include "core/gate.h"
 #include "core/idset.h"
 #include "core/matches.h"
 #include "core/plan.h"
 #include "core/redis_call.h"
 #include "core/status_store.h"
 #include "core/status_view.h"
-#include "core/gate.h"
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -34,6 +34,11 @@ const ended = (child) => new Promise((resolve) => child.once("exit", resolve));
 
 // ---- jobbad and its Redis ----
 
+/** Whatever ends a test, also a time-out or a reader that has gone, ends what it has started. */
+const services = new Set();
+for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"]) process.once(signal, () => process.exit(1));
+process.on("exit", () => services.forEach((service) => service.abandon()));
+
 export class Service {
   #redis = null;
   #jobbad = null;
@@ -45,6 +50,7 @@ export class Service {
     this.flags = flags;
     this.dir = mkdtempSync(join(tmpdir(), "jobbad-browser-"));
     this.socket = join(this.dir, "redis");
+    services.add(this);
   }
 
   get url() {
@@ -60,9 +66,7 @@ export class Service {
     this.#redis = spawn(
       "redis-server",
       ["--port", "0", "--unixsocket", this.socket, "--dir", this.dir, "--save", ""],
-      {
-        stdio: "ignore",
-      },
+      { stdio: "ignore" },
     );
     await until("Redis has its socket", () => existsSync(this.socket));
   }
@@ -86,6 +90,11 @@ export class Service {
   }
 
   stopJobbad = () => this.#kill(this.#jobbad);
+
+  abandon() {
+    for (const child of [this.#jobbad, this.#redis]) child?.kill("SIGKILL");
+    rmSync(this.dir, { recursive: true, force: true });
+  }
 
   async #kill(child) {
     if (!child || child.exitCode !== null || child.signalCode !== null) return;

@@ -1,7 +1,7 @@
-// Does what README.md shows: the commands of its console blocks, in one shell, against a jobbad with a Redis of its
-// own. Each must print what the page says.
+// Does what a page shows: the commands of its console blocks, in one shell, against a jobbad with a Redis of its own.
+// Each must print what the page says. A command goes on to the end of a here-document that it begins.
 //
-// usage: readme.mjs JOBBAD ROOT_OF_THE_SOURCES
+// usage: readme.mjs JOBBAD ROOT_OF_THE_SOURCES PAGE    PAGE: "README.md"
 
 import { spawn, spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";
@@ -10,9 +10,11 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { expect, finish } from "./tap.mjs";
 
-const [jobbad, root] = process.argv.slice(2);
+const [jobbad, root, name] = process.argv.slice(2);
 const ADDRESS = "localhost:8080"; // what the page says
 const SHELL_SECONDS = 100;
+
+const isOpen = (command) => command.includes("<<'END'") && !command.endsWith("\nEND");
 
 /** [{command, wanted}]: the lines that begin with "$ ", each with the lines up to the next. */
 function steps(page) {
@@ -20,6 +22,7 @@ function steps(page) {
   for (const [, block] of page.matchAll(/^```console\n(.*?)^```$/gms))
     for (const line of block.trimEnd().split("\n"))
       if (line.startsWith("$ ")) found.push({ command: line.slice(2), wanted: [] });
+      else if (isOpen(found.at(-1).command)) found.at(-1).command += `\n${line}`;
       else found.at(-1).wanted.push(line);
   return found;
 }
@@ -61,16 +64,16 @@ try {
     createInterface(service.stdout).once("line", resolve),
   );
   const address = greeting.split("//")[1];
-  const page = readFileSync(join(root, "README.md"), "utf8");
+  const page = readFileSync(join(root, name), "utf8");
   const all = steps(page);
-  expect("README.md has commands", all.length ? [] : ["none"]);
+  expect(`${name} has commands`, all.length ? [] : ["none"]);
   const printed = runInOneShell(
     all.map(({ command }) => command.replaceAll(ADDRESS, address)),
     dir,
   );
   all.forEach(({ command, wanted }, i) => {
     const [got, said] = [settled(printed[i]), settled(wanted.join("\n"))];
-    expect(command.slice(0, 60), got === said ? [] : [`printed: ${got}`, `README: ${said}`]);
+    expect(command.split("\n")[0].slice(0, 60), got === said ? [] : [`printed: ${got}`, `${name}: ${said}`]);
   });
 } finally {
   service.kill("SIGTERM");

@@ -4,6 +4,7 @@
 
 #include <curl/curl.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,7 +22,12 @@ struct client {
     struct bytes headers, body;
     struct answer answer;
     unsigned connections;
+    long timeout_ms;
+    unsigned recordings; /* that may still be made */
+    bool whole_head;     /* the empty line behind the headers has come */
 };
+
+enum { TIMEOUT_MS = 30000 };
 
 static size_t gather(char *data, size_t size, size_t n, void *arg)
 {
@@ -36,12 +42,13 @@ static size_t gather(char *data, size_t size, size_t n, void *arg)
 
 static size_t gather_header(char *data, size_t size, size_t n, void *arg)
 {
-    struct bytes *bytes = arg;
+    struct client *client = arg;
 
+    client->whole_head = size * n <= 2;
     if (strncmp(data, "HTTP/", 5) == 0) /* 100 Continue comes before the real one */
-        bytes->len = 0;
+        client->headers.len = 0;
     else if (size * n > 2)
-        gather(data, size, n, arg);
+        gather(data, size, n, &client->headers);
     return size * n;
 }
 
@@ -51,6 +58,8 @@ struct client *client_create(const char *base)
 
     snprintf(client->base, sizeof client->base, "%s", base);
     client->curl = curl_easy_init();
+    client->timeout_ms = TIMEOUT_MS;
+    client->recordings = UINT_MAX;
     return client;
 }
 
@@ -70,6 +79,16 @@ void client_destroy(struct client *client)
     clear(client);
     curl_easy_cleanup(client->curl);
     free(client);
+}
+
+void client_set_timeout(struct client *client, long ms)
+{
+    client->timeout_ms = ms;
+}
+
+void client_record_only(struct client *client, unsigned n)
+{
+    client->recordings = n;
 }
 
 unsigned client_connections(const struct client *client)
@@ -106,7 +125,7 @@ const struct answer *client_ask_bytes(struct client *client, const char *method,
     curl_easy_setopt(client->curl, CURLOPT_URL, url);
     curl_easy_setopt(client->curl, CURLOPT_PATH_AS_IS, 1L);
     curl_easy_setopt(client->curl, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(client->curl, CURLOPT_TIMEOUT_MS, 30000L);
+    curl_easy_setopt(client->curl, CURLOPT_TIMEOUT_MS, client->timeout_ms);
     curl_easy_setopt(client->curl, CURLOPT_PROXY, "");
     if (strcmp(method, "HEAD") == 0)
         curl_easy_setopt(client->curl, CURLOPT_NOBODY, 1L);
@@ -118,11 +137,13 @@ const struct answer *client_ask_bytes(struct client *client, const char *method,
     }
     curl_easy_setopt(client->curl, CURLOPT_HTTPHEADER, list);
     curl_easy_setopt(client->curl, CURLOPT_HEADERFUNCTION, gather_header);
-    curl_easy_setopt(client->curl, CURLOPT_HEADERDATA, &client->headers);
+    curl_easy_setopt(client->curl, CURLOPT_HEADERDATA, client);
     curl_easy_setopt(client->curl, CURLOPT_WRITEFUNCTION, gather);
     curl_easy_setopt(client->curl, CURLOPT_WRITEDATA, &client->body);
     gather((char[]){ 0 }, 0, 0, &client->body);
-    if (curl_easy_perform(client->curl) == CURLE_OK)
+    client->whole_head = false;
+    /* Headers that were cut off are no error to curl. */
+    if (curl_easy_perform(client->curl) == CURLE_OK && client->whole_head)
         curl_easy_getinfo(client->curl, CURLINFO_RESPONSE_CODE, &status);
     curl_easy_getinfo(client->curl, CURLINFO_NUM_CONNECTS, &opened);
     client->connections += (unsigned)opened;
@@ -137,7 +158,7 @@ const struct answer *client_ask_bytes(struct client *client, const char *method,
     };
     if (!client->answer.json)
         client->answer.json = json_null();
-    if (status)
+    if (status && client->recordings && client->recordings--)
         record_exchange(method, path, body, len, headers, &client->answer);
     return &client->answer;
 }

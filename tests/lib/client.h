@@ -32,6 +32,12 @@ const struct answer *client_ask(struct client *client, const char *method, const
 const struct answer *client_ask_bytes(struct client *client, const char *method, const char *path,
                                       const char *body, size_t len, const char *const *headers);
 
+/* How long a request may take from now on: 30 seconds, unless told. */
+void client_set_timeout(struct client *client, long ms);
+
+/* Only the next `n` exchanges are recorded. For those who make many of a kind. */
+void client_record_only(struct client *client, unsigned n);
+
 /* How many connections it has opened so far. */
 unsigned client_connections(const struct client *client);
 

@@ -20,6 +20,7 @@ static void become(const char *const *argv, int out, const char *err_path)
         int fd = open(err_path, O_WRONLY | O_CREAT | O_APPEND, 0600);
         dup2(fd, STDERR_FILENO);
     }
+    close_range(STDERR_FILENO + 1, ~0U, 0); /* else a connection of ours would outlive its close */
     execvp(argv[0], (char *const *)(uintptr_t)argv);
     _exit(127);
 }
