@@ -9,9 +9,9 @@
 #include <stdlib.h>
 
 enum {
-    QUEUE_BYTES = 256 * 1024, /* that may wait for a reader, besides the first event */
-    QUEUE_MOST = 4096,        /* events */
-    PART_BYTES = 16 * 1024,   /* after which a part is enough */
+    QUEUE_BYTES = 1024 * 1024, /* that may wait for a reader, besides the first event */
+    QUEUE_MOST = 4096,         /* events */
+    PART_BYTES = 16 * 1024,    /* after which a part is enough */
 };
 
 /* ---- texts ---- */

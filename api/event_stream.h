@@ -36,7 +36,7 @@ struct event_text *event_text_of_status(const struct status_view *view);
 struct event_text *event_text_of_id(const char *event, struct text id);
 /* "ready", "reset": {}. */
 struct event_text *event_text_of(const char *event);
-void event_text_release(void *text); /* NULL is good */
+void event_text_release(void *made); /* NULL is good */
 
 /* The event of a piece of news, made by the first who needs it; borrowed from the news. */
 struct event_text *event_text_of_news(const struct live_news *news);

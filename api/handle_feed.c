@@ -22,8 +22,12 @@
 #include <stdlib.h>
 
 enum {
-    READS_AT_A_TIME = 16,
+    READS_MOST = 16, /* of the backlog at a time; fewer when they are big: */
+    READS_FIRST = 4,
+    READS_BYTES = 64 * 1024,
     BACKLOG_BYTES = 4 * 1024 * 1024, /* of ids: who lets more of them gather is cut */
+    RETRY_MS = 300,                  /* when Redis could not be asked */
+    BACKLOG_TAKEN = 64 * 1024,       /* that have been told and take room */
     KNOWN_MOST = 65536,              /* ids of which is known what the reader has been told */
 };
 
@@ -33,6 +37,7 @@ struct feed {
     struct event_stream stream;
     struct live_feed live;
     struct live_sync sync;
+    struct alarm retry;
     enum feed_step step;
     bool is_closed;  /* the request is over; freed when nothing is under way */
     bool is_lost;    /* to begin anew, when nothing is under way */
@@ -52,9 +57,11 @@ struct feed {
     struct redis_call call;
     const struct status_store *call_store;
     bool is_reading;
-    struct text reading[READS_AT_A_TIME]; /* in `reading_ids` */
+    struct text reading[READS_MOST]; /* in `reading_ids` */
     struct buf reading_ids;
-    unsigned n_reading;
+    unsigned n_reading, reads_most;
+    bool is_one_by_one; /* to find the key that is no status */
+    size_t read_bytes;
 
     /* Those the reader has been sent, or, resumed, those it is known not to have. */
     struct idset known;
@@ -135,6 +142,19 @@ static void tell(struct feed *feed, struct text id, const struct status_view *vi
 static void begin_anew(struct feed *feed);
 static void free_feed(struct feed *feed);
 
+/* Redis could not be asked. Who has come back does so again, and says where it was; the others are
+ * told anew, in a moment. */
+static void fail(struct feed *feed)
+{
+    if (feed->is_resumed) {
+        event_stream_cut(&feed->stream);
+        return;
+    }
+    feed->step = FEED_SYNC;
+    alarms_set(api_of(feed)->watchers->alarms, &feed->retry,
+               redis_pool_now(api_of(feed)->store.pool) + RETRY_MS);
+}
+
 static bool has_backlog(const struct feed *feed)
 {
     return feed->backlog_at < feed->backlog.len;
@@ -148,8 +168,10 @@ static void add_to_backlog(struct text id, void *arg)
         event_stream_cut(&feed->stream);
         return;
     }
-    if (feed->backlog_at == feed->backlog.len)
-        feed->backlog_at = feed->backlog.len = 0;
+    if (feed->backlog_at == feed->backlog.len || feed->backlog_at > BACKLOG_TAKEN) {
+        buf_consume(&feed->backlog, feed->backlog_at);
+        feed->backlog_at = 0;
+    }
     buf_add_text(&feed->backlog, id);
     buf_add_char(&feed->backlog, '\0');
 }
@@ -193,9 +215,32 @@ static bool backlog_replied(struct redis_call *call, unsigned index,
 
     if (!status_view_of_all(reply, &view, &found))
         return false;
+    for (size_t i = 0; i < FIELD_COUNT; i++)
+        feed->read_bytes += view.field[i].len;
     if (!feed->is_closed && !feed->is_lost)
         tell(feed, feed->reading[index], found ? &view : NULL, NULL);
     return true;
+}
+
+static void adapt_reads(struct feed *feed)
+{
+    size_t fitting = READS_BYTES / (feed->read_bytes / feed->n_reading + 1);
+
+    if (feed->is_one_by_one)
+        fitting = 1;
+    feed->reads_most = fitting < 1 ? 1 : fitting > READS_MOST ? READS_MOST : (unsigned)fitting;
+}
+
+/* Something under a status' key is none: the one that is read alone is no more than gone. */
+static void find_odd_one(struct feed *feed)
+{
+    if (feed->n_reading == 1) {
+        tell(feed, feed->reading[0], NULL, NULL);
+        return;
+    }
+    feed->is_one_by_one = true;
+    for (unsigned i = 0; i < feed->n_reading; i++)
+        add_to_backlog(feed->reading[i], feed);
 }
 
 static void read_backlog(struct feed *feed);
@@ -207,8 +252,13 @@ static void backlog_done(struct redis_call *call, enum err err)
     feed->is_reading = false;
     if (is_interrupted(feed))
         return;
+    if (err == ERR_INTERNAL) {
+        find_odd_one(feed);
+        err = ERR_NONE;
+    }
+    adapt_reads(feed);
     if (err != ERR_NONE)
-        event_stream_cut(&feed->stream); /* the reader comes back and says where it was */
+        fail(feed);
     else if (event_stream_is_empty(&feed->stream))
         read_backlog(feed); /* nothing of it matched */
 }
@@ -216,6 +266,7 @@ static void backlog_done(struct redis_call *call, enum err err)
 static void go_live(struct feed *feed)
 {
     feed->step = FEED_LIVE;
+    feed->is_one_by_one = false;
     buf_finish(&feed->backlog);
     buf_finish(&feed->reading_ids);
     feed->backlog_at = 0;
@@ -239,9 +290,10 @@ static void read_backlog(struct feed *feed)
         return;
     }
     feed->n_reading = 0;
+    feed->read_bytes = 0;
     buf_clear(&feed->reading_ids);
-    buf_reserve(&feed->reading_ids, (size_t)READS_AT_A_TIME * STATUS_ID_MAX);
-    while (feed->n_reading < READS_AT_A_TIME && has_backlog(feed)) {
+    buf_reserve(&feed->reading_ids, (size_t)READS_MOST * STATUS_ID_MAX);
+    while (feed->n_reading < feed->reads_most && has_backlog(feed)) {
         struct text id = next_of_backlog(feed);
         feed->reading[feed->n_reading++] =
             (struct text){ .at = feed->reading_ids.data + feed->reading_ids.len, .len = id.len };
@@ -256,7 +308,7 @@ static void read_backlog(struct feed *feed)
     };
     feed->is_reading = redis_pool_submit(store->pool, REDIS_LANE_SCAN, &feed->call) == ERR_NONE;
     if (!feed->is_reading)
-        event_stream_cut(&feed->stream);
+        fail(feed);
 }
 
 static void drained(struct event_stream *stream)
@@ -319,7 +371,7 @@ static void list_done(struct query *query, enum err err)
     if (is_interrupted(feed))
         return;
     if (err != ERR_NONE) {
-        event_stream_cut(&feed->stream);
+        fail(feed);
         return;
     }
     take_found(feed);
@@ -353,7 +405,7 @@ static void list(struct feed *feed)
     if (query_list(query) == ERR_NONE)
         return;
     drop_query(feed);
-    event_stream_cut(&feed->stream);
+    fail(feed);
 }
 
 /* ---- SYNC ---- */
@@ -389,8 +441,14 @@ static void begin_anew(struct feed *feed)
     buf_clear(&feed->backlog);
     buf_clear(&feed->found);
     feed->backlog_at = 0;
+    alarms_clear(api_of(feed)->watchers->alarms, &feed->retry);
     live_unsync(live_of(feed), &feed->sync);
     live_sync(live_of(feed), &feed->sync);
+}
+
+static void retry_rang(struct alarm *alarm)
+{
+    begin_anew(container_of(alarm, struct feed, retry));
 }
 
 /* ---- what live tells ---- */
@@ -445,6 +503,7 @@ static void closed(struct event_stream *stream)
 
     live_remove_feed(live_of(feed), &feed->live);
     live_unsync(live_of(feed), &feed->sync);
+    alarms_clear(api_of(feed)->watchers->alarms, &feed->retry);
     feed->is_closed = true;
     if (!feed->query && !feed->is_reading)
         free_feed(feed);
@@ -517,7 +576,9 @@ void handle_events(struct api_request *request)
     feed->stream.position = position_of;
     feed->live = (struct live_feed){ .told = told, .settled = settled, .lost = lost };
     feed->sync.done = synced;
+    feed->retry.rang = retry_rang;
     feed->limit = listing->limit;
+    feed->reads_most = READS_FIRST;
     if (!event_stream_open(&feed->stream)) {
         free(feed);
         return;

@@ -42,6 +42,7 @@ static void remove_at(struct near_cache *cache, struct near_entry **slot)
 {
     struct near_entry *entry = *slot;
 
+    assert(entry);
     *slot = entry->next;
     list_remove(&entry->link);
     cache->stats.entries--;

@@ -20,16 +20,6 @@ static const struct sse_event *expect_event(struct sse *sse, const char *name, c
     return event;
 }
 
-/* A change that all streams hear of behind everything else. */
-static void expect_nothing_before(struct service *service, struct sse *sse, const char *path)
-{
-    char target[128];
-
-    snprintf(target, sizeof target, "%s/data", path);
-    expect(service, 200, "PUT", target, "\"fence\"");
-    expect_event(sse, "status", "\"data\":\"fence\"");
-}
-
 static struct sse *open_events(struct service *service, const char *target)
 {
     struct sse *sse = sse_open(service->port, target, "");
@@ -235,21 +225,12 @@ static void progress_is_thinned_but_its_last_comes_and_states_come_at_once(void 
     expect(service, 200, "PUT", "/statuses/a/progress", "0.8"); /* held, or soon so */
     expect(service, 200, "PUT", "/statuses/a/progress", "0.9");
     expect(service, 200, "POST", "/statuses/a/succeeded", NULL);
-    for (unsigned i = 0; i < 2; i++) {
-        const struct sse_event *event;
-        do
-            event = expect_event(streams[i], "status", NULL);
-        while (!strstr(event->data, "succeeded"));
-        expect_nothing_before(service, streams[i], "/statuses/a");
-        store(service, "HDEL jobba:id:a data");
-        expect_event(streams[i], "status", "\"data\":null");
-        if (i == 0) { /* the other one has the same */
-            expect_event(streams[1], "status", "succeeded");
-            expect_event(streams[1], "status", "fence");
-            expect_event(streams[1], "status", "\"data\":null");
-            break;
-        }
-    }
+    for (unsigned i = 0; i < 2; i++)
+        while (!strstr(expect_event(streams[i], "status", NULL)->data, "succeeded"))
+            ;
+    expect(service, 200, "PUT", "/statuses/a/data", "\"fence\""); /* nothing comes behind it */
+    for (unsigned i = 0; i < 2; i++)
+        expect_event(streams[i], "status", "\"data\":\"fence\"");
     sse_close(streams[0]);
     sse_close(streams[1]);
 }
@@ -329,24 +310,26 @@ static void who_comes_back_hears_exactly_what_it_has_missed(void **state)
                 seen |= strstr(event->data, "\"s4\"") ? 1 : 64;
             else if (strcmp(event->name, "status") == 0 && strstr(event->data, "\"id\":\"s3\""))
                 seen |= strstr(event->data, "\"data\":3") ? 2 : 64;
-            else
-                seen |= strstr(event->data, "\"id\":\"new\"") ? 4 : 64;
+            else if (strstr(event->data, "\"id\":\"new\""))
+                seen |= 4;
+            else /* another worker may tell the last change again: rather twice than never */
+                seen |= strstr(event->data, "\"id\":\"s0\"") ? 0 : 64;
         }
         assert_int_equal(seen, 7);
         sse_close(sse);
     }
     /* What does not match any more is told: the reader may have it. */
     sse = come_back(service, "/events?state=queued", id);
-    for (unsigned unmatched = 0, deleted = 0; unmatched < 2 || deleted < 1;) {
-        const struct sse_event *event = NEXT(sse);
-        assert_non_null(event);
-        unmatched += strcmp(event->name, "unmatched") == 0;
+    unsigned unmatched = 0, deleted = 0;
+    for (const struct sse_event *event; (event = NEXT(sse)) && strcmp(event->name, "ready") != 0;) {
+        unmatched += strcmp(event->name, "unmatched") == 0 && !strstr(event->data, "\"s0\"");
         deleted += strcmp(event->name, "deleted") == 0;
     }
-    expect_event(sse, "ready", NULL);
-    expect(service, 200, "PUT", "/statuses/s0/data", "9"); /* once for each */
-    expect_event(sse, "unmatched", "s0");
-    expect(service, 200, "PUT", "/statuses/s0/data", "10");
+    assert_int_equal(unmatched, 2);
+    assert_int_equal(deleted, 1);
+    expect(service, 200, "PUT", "/statuses/s5/data", "9"); /* once for each */
+    expect_event(sse, "unmatched", "s5");
+    expect(service, 200, "PUT", "/statuses/s5/data", "10");
     expect(service, 200, "POST", "/statuses/s5/queued", NULL);
     expect_event(sse, "status", "\"id\":\"s5\"");
     sse_close(sse);
@@ -614,6 +597,20 @@ static void a_key_that_is_no_status_does_no_harm(void **state)
     store(service, "MSET jobba:id:odd 2 jobba:id:odd3 3");
     expect(service, 201, "PUT", "/statuses/b", NULL);
     expect_event(all, "status", "\"id\":\"b\"");
+    const struct sse_event *block = sse_next_block(all, PATIENCE_MS);
+    assert_true(block && *block->id);
+    char id[32];
+    snprintf(id, sizeof id, "%s", sse_last_id(all));
+    store(service, "SET jobba:id:odd 3");
+    for (unsigned i = 0; i < 20; i++)
+        store(service, "HSET jobba:id:c%u id \"c%u\" state \"queued\"", i, i);
+    struct sse *back = come_back(service, "/events", id); /* among what has changed since */
+    for (unsigned found = 0; found < 20;) {
+        const struct sse_event *event = NEXT(back);
+        assert_non_null(event);
+        found += strcmp(event->name, "status") == 0;
+    }
+    sse_close(back);
     sse_close(all);
 }
 
