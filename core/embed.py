@@ -19,7 +19,7 @@ def read(path, seen):
     content = path.read_bytes()
     if path.suffix != ".lua":
         return content
-    return re.sub(rb"^-- include (\S+)\n", lambda found: read(path.parent / found[1].decode(), seen), content, flags=re.M)
+    return re.sub(rb"^ *-- include (\S+)\n", lambda found: read(path.parent / found[1].decode(), seen), content, flags=re.M)
 
 
 def embed(path):

@@ -91,6 +91,7 @@ void live_changed(struct live *live, struct text id)
 {
     struct live_status *status;
 
+    live->heard_ms = uv_now(live->loop);
     if (!status_id_valid(id)) { /* an attempt, or none of ours: only if somebody watches it */
         status = live_find(live, id);
         if (status)
@@ -197,6 +198,7 @@ struct live *live_create(uv_loop_t *loop, const struct live_options *options)
     live->reads_most = LIVE_READS_MOST;
     live->deaf_alarm.rang = deaf_rang;
     live->retry_alarm.rang = retry_rang;
+    live->settle_alarm.rang = live_settle_rang;
     list_init(&live->dirty);
     list_init(&live->held);
     list_init(&live->log);
@@ -215,6 +217,7 @@ void live_stop(struct live *live)
         live_unhold(live, container_of(live->held.next, struct live_status, held_link));
     alarms_clear(live->options.alarms, &live->deaf_alarm);
     alarms_clear(live->options.alarms, &live->retry_alarm);
+    alarms_clear(live->options.alarms, &live->settle_alarm);
 }
 
 void live_destroy(struct live *live)

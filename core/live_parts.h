@@ -42,7 +42,8 @@ struct live {
     struct list dirty, held, log, watched; /* statuses */
     struct list feeds, syncs, asked_syncs;
     bool hears, stopped;
-    struct alarm deaf_alarm, retry_alarm;
+    struct alarm deaf_alarm, retry_alarm, settle_alarm;
+    uint64_t heard_ms; /* when a change was last heard of */
     unsigned era; /* counts what concerns all statuses */
 
     /* The batch in flight. */
@@ -95,3 +96,4 @@ void live_take_news(struct live *live, struct live_status *status, const struct 
 /* A batch has been told, or what was held. */
 void live_settle(struct live *live);
 void live_hold_rang(struct alarm *alarm);
+void live_settle_rang(struct alarm *alarm);

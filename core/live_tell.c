@@ -1,6 +1,8 @@
 /* Who is told of what has been read, and when. */
 #include "core/live_parts.h"
 
+enum { SETTLE_MS = 100 };
+
 /* ---- telling ---- */
 
 static void tell_watch(struct live *live, struct live_watch *watch, const struct live_news *news)
@@ -118,6 +120,28 @@ static void tell_settled(struct live *live)
     }
 }
 
+/*
+ * The other workers hear of a change at about the same time, but not at the same: in their logs it
+ * may stand a little behind the position that is known here. So feeds are told of a position when
+ * all has been quiet for a while: whoever comes back with it, to any worker, hears nothing twice.
+ */
+static void settle_when_quiet(struct live *live)
+{
+    uint64_t quiet_ms = live->heard_ms + SETTLE_MS;
+
+    if (uv_now(live->loop) >= quiet_ms)
+        tell_settled(live);
+    else if (!live->stopped && !list_empty(&live->feeds))
+        alarms_set(live->options.alarms, &live->settle_alarm, quiet_ms);
+}
+
+void live_settle_rang(struct alarm *alarm)
+{
+    struct live *live = container_of(alarm, struct live, settle_alarm);
+
+    live->wants_time = true; /* a position behind the quiet */
+}
+
 /* All that changed before the batch has been heard of, and told, unless something is dirty or held.
  */
 void live_settle(struct live *live)
@@ -131,7 +155,7 @@ void live_settle(struct live *live)
     if (position == live->position)
         return;
     live->position = position;
-    tell_settled(live);
+    settle_when_quiet(live);
 }
 
 /* From memory if it is there: it is as it was when it was held, or else dirty already. */

@@ -3,7 +3,7 @@
 #include "core/redis_command.h"
 #include "core/status_field.h"
 
-enum { GUARD_ARGS = 7 };
+enum { GUARD_ARGS = 8 };
 
 size_t status_guards_count(const struct status_guards *guards)
 {
@@ -31,6 +31,7 @@ void status_guards_add(struct buf *out, const struct status_store *store,
     redis_arg(out, guards->key);
     redis_arg_str(out, guards->fingerprint);
     redis_arg_u64(out, store->key_lifetime_ms);
+    redis_arg_u64(out, store->refusal_lifetime_ms);
     redis_arg(out, guards->attempt);
     redis_arg(out, guards->states);
     redis_arg(out, guards->etags);

@@ -177,6 +177,7 @@ static void fill_options(struct process *process, int listen_fd)
         },
         .errors_max = config->errors_limit,
         .key_lifetime_ms = config->idempotency_ttl,
+        .refusal_lifetime_ms = 2 * config->request_timeout, /* no try lives longer than once */
         .loopback = config->listen_is_loopback,
         .allowed_hosts = (const char *const *)config->allowed_hosts,
         .allowed_origins = (const char *const *)config->allowed_origins,

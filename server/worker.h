@@ -17,7 +17,7 @@ struct worker_options {
     struct redis_options redis;
     struct text prefix; /* of all keys */
     size_t errors_max;
-    uint64_t key_lifetime_ms;
+    uint64_t key_lifetime_ms, refusal_lifetime_ms;
     bool loopback;
     const char *const *allowed_hosts;   /* NULL-terminated */
     const char *const *allowed_origins; /* NULL-terminated */

@@ -25,19 +25,19 @@ kill, name, provider, args = kill or '', name or '', provider or '', args or ''
 
 ---- read ----
 
-local earlier = replay()
+local earlier = replay and replay()
 if earlier then return earlier end
 
 local old
-if state == '' and not guarded then
+if state == '' and not refusal then
   old = call('HMGET', key, 'id', 'state', 'updated_at', 'rev')
 else
   old = call('HMGET', key, 'id', 'state', 'updated_at', 'rev', stamp or 'state', 'started_at', 'attempt')
 end
 local exists = old[1] or old[2]
 if not exists then
-  if mode == 'change' then return { nonce, 'missing' } end
-  if guarded and wanted_etags ~= '' then return { nonce, 'wrong-etag' } end
+  if mode == 'change' then return refused('missing') end
+  if refusal and wanted_etags ~= '' then return refused('wrong-etag') end
 elseif mode == 'create' then
   return refused('exists')
 end
@@ -46,12 +46,15 @@ local old_state = old[2] and old[2]:sub(2, -2)
 local started = exists and old[6] and old[6] ~= 'null'
 local attempt = exists and tonumber(old[7]) or 0
 local starts = state == 'started'
-if guarded and exists then
+if refusal and exists then
   local why = refusal(old_state, attempt, starts and started)
   if why then return refused(why) end
 end
-if mode == 'find' and exists then return done('found') end
-if starts and started and guarded and attempt == tonumber(wanted_attempt) then
+if mode == 'find' and exists then
+  if record then record('found') end
+  return { nonce, 'found' }
+end
+if starts and started and attempt == wanted_attempt then
   state, starts = '', false -- this attempt has begun: to report it once more begins no other
 end
 
@@ -63,7 +66,7 @@ if old[3] and #old[3] >= #now and old[3] > now then now = old[3] end
 ---- plan: fields to write (name, JSON, name, JSON...), sets and sorted sets to enter and to leave ----
 
 local fields, n = {}, 0
-local enter, leave, record, forget -- lists of index names; nil: none
+local enter, leave, stamps, forget -- lists of index names; nil: none
 
 local function put(field, json)
   fields[n + 1], fields[n + 2] = field, json
@@ -86,7 +89,7 @@ if restart then
   end
   forget = { 'succeeded_at', 'failed_at', 'killed_at' }
 elseif not exists and stamp ~= 'recorded_at' then
-  record = { 'recorded_at' }
+  stamps = { 'recorded_at' }
   put('recorded_at', now)
 end
 
@@ -95,8 +98,8 @@ if enters then
   put('state', '"' .. state .. '"')
   -- Absent and null are the same: the gem writes null for what a restart did not have.
   if restart or not old[5] or old[5] == 'null' then
-    record = record or {}
-    record[#record + 1] = stamp
+    stamps = stamps or {}
+    stamps[#stamps + 1] = stamp
     put(stamp, now)
   end
 end
@@ -111,7 +114,7 @@ end
 if added_error ~= '' then
   local errors = not restart and call('HGET', key, 'errors') or '[]'
   if errors == 'null' then errors = '[]' end
-  if #errors + #added_error + 1 > tonumber(errors_max) then return { nonce, 'errors-full' } end
+  if #errors + #added_error + 1 > tonumber(errors_max) then return refused('errors-full') end
   if errors:sub(1, 1) ~= '[' or errors:sub(-1) ~= ']' then error('errors is not an array') end
   local comma = errors == '[]' and '' or ','
   put('errors', errors:sub(1, -2) .. comma .. added_error .. ']')
@@ -161,7 +164,10 @@ if name ~= '' or provider ~= '' or args ~= '' then
   end
 end
 
-if n == 0 then return done('same') end
+if n == 0 then
+  if record then record('same') end
+  return { nonce, 'same' }
+end
 put('updated_at', now)
 put('rev', (tonumber(old[4]) or 0) + 1)
 
@@ -171,8 +177,8 @@ if enter then
   for i = 1, #enter do call('SCARD', prefix .. enter[i]) end
   for i = 1, #leave do call('SCARD', prefix .. leave[i]) end
 end
-if record then
-  for i = 1, #record do call('ZCARD', prefix .. record[i]) end
+if stamps then
+  for i = 1, #stamps do call('ZCARD', prefix .. stamps[i]) end
 end
 if forget then
   for i = 1, #forget do call('ZCARD', prefix .. forget[i]) end
@@ -199,11 +205,12 @@ if enter then
   for i = 1, #leave do call('SREM', prefix .. leave[i], id) end
   for i = 1, #enter do call('SADD', prefix .. enter[i], id) end
 end
-if record then
-  for i = 1, #record do call('ZADD', prefix .. record[i], now, id) end
+if stamps then
+  for i = 1, #stamps do call('ZADD', prefix .. stamps[i], now, id) end
 end
 if forget then
   for i = 1, #forget do call('ZREM', prefix .. forget[i], id) end
 end
-if exists then return done('changed') end
-return done('created', id)
+local outcome = exists and 'changed' or 'created'
+if record then record(outcome, not exists and id) end
+return { nonce, outcome }

@@ -13,14 +13,14 @@ local first_stamp = FIRST_STATE + 2 * ARGV[6]
 -- include guards.lua
 -- include remove.lua
 
-local earlier = replay()
+local earlier = replay and replay()
 if earlier then return earlier end
 
 local old = call('HMGET', key, 'id', 'state', 'attempt', 'job_name', 'job_args', 'provider_job_id')
-if not (old[1] or old[2]) then return { nonce, 'missing' } end
+if not (old[1] or old[2]) then return refused('missing') end
 
 local state, states, times, deletable = stored_text(old[2]), {}, {}, force
-local why = guarded and refusal(state, tonumber(old[3]) or 0, false)
+local why = refusal and refusal(state, tonumber(old[3]) or 0, false)
 if why then return refused(why) end
 for at = FIRST_STATE, first_stamp - 1, 2 do
   states[#states + 1] = ARGV[at]
@@ -30,4 +30,5 @@ for at = first_stamp, last do times[#times + 1] = ARGV[at] end
 if not deletable then return refused('not-completed') end
 
 remove({ id }, { { old[3], old[4], old[5], old[6] } }, states, times)
-return done('deleted')
+if record then record('deleted') end
+return { nonce, 'deleted' }

@@ -2,9 +2,8 @@
  * Statuses with many writers. Each change is made so that it can be found again: it leaves an error
  * with a text of its own, in the attempt that it was meant for, and it counts one in `rev`. So of a
  * history of all operations can be told, in one pass,
- * - that each acknowledged change is there once, in its attempt, and nothing else is. (A refusal is
- * not remembered under its key. So when a try has been cut off and its repetition is refused, the
- * first may still come through, late and once; such are counted.)
+ * - that each acknowledged change is there once, in its attempt, and nothing else is, above all
+ *   nothing that was refused;
  * - that `rev` is the number of changes that were acknowledged;
  * - that a change which began after another had been acknowledged comes behind it: in the list of
  *   errors, and in the `rev` of its answer (an answer shows the status after its change, maybe with
@@ -37,7 +36,6 @@ struct entry {
     uint32_t begin, end; /* moments: of two that do not overlap, the later has the higher numbers */
     unsigned rev_floor;  /* acknowledged before it began */
     int code;
-    bool unsure; /* refused, after a try of unknown outcome */
     unsigned found;
 };
 
@@ -118,7 +116,6 @@ static void note_outcome(struct shared *shared, struct entry *entry, const struc
     pthread_mutex_lock(&shared->lock);
     entry->end = ++shared->moment;
     entry->code = got->answer->status;
-    entry->unsure = entry->code >= 400 && got->unanswered;
     one->changes += entry->code < 400;
     pthread_mutex_unlock(&shared->lock);
 }
@@ -312,7 +309,7 @@ static void check_error(struct shared *shared, unsigned i, unsigned attempt, con
     if (entry->attempt != ANY_ATTEMPT && entry->attempt != (int)attempt)
         faults_add(faults, "%s is in attempt %u of %s, not in %d", mark, attempt, id,
                    entry->attempt);
-    if (entry->code == 200 && entry->end < *latest)
+    if (entry->end < *latest)
         faults_add(faults, "%s of %s was acknowledged before one in front of it began", mark, id);
     if (entry->begin > *latest)
         *latest = entry->begin;
@@ -326,16 +323,6 @@ static void check_attempt(struct shared *shared, unsigned i, unsigned attempt, c
 
     json_array_foreach(json_object_get(status, "errors"), n, error)
         check_error(shared, i, attempt, json_string_value(error), latest, faults);
-}
-
-/* Changes that were refused after a try of unknown outcome, which then came through. */
-static unsigned late(const struct shared *shared, unsigned i)
-{
-    unsigned n = 0;
-
-    for (unsigned e = 0; e < shared->n_entries; e++)
-        n += shared->entries[e].one == i && shared->entries[e].unsure && shared->entries[e].found;
-    return n;
 }
 
 static void check_one(struct shared *shared, unsigned i, struct client *client,
@@ -361,7 +348,7 @@ static void check_one(struct shared *shared, unsigned i, struct client *client,
                    answer_raw(answer, "attempt"));
     check_attempt(shared, i, attempt, answer->json, &latest, faults);
     rev = (unsigned)atoi(answer_raw(answer, "rev"));
-    wanted = 1 + one->changes + late(shared, i);
+    wanted = 1 + one->changes;
     if (rev != wanted)
         faults_add(faults, "%s: rev %u after %u changes", one->id, rev, wanted);
 }
@@ -369,9 +356,7 @@ static void check_one(struct shared *shared, unsigned i, struct client *client,
 static void check_entry(const struct shared *shared, const struct entry *entry,
                         struct faults *faults)
 {
-    unsigned least = entry->code == 200, most = entry->code == 200 || entry->unsure;
-
-    if (entry->found < least || entry->found > most)
+    if (entry->found != (entry->code == 200))
         faults_add(faults, "%s of %s was answered %d, and is there %u times", entry->mark,
                    shared->ones[entry->one].id, entry->code, entry->found);
 }

@@ -134,17 +134,56 @@ static void another_request_under_the_key_is_refused(void **state)
     free(after);
 }
 
-/* Nothing was changed, so there is nothing to repeat. */
-static void a_refusal_uses_up_no_key(void **state)
+/* A first try that was delayed must not make the change when its repetition has been refused. */
+static void a_refusal_stands_while_another_try_may_be_under_way(void **state)
 {
     struct service *service = *state;
+    const struct answer *answer;
 
-    expect_with(service, 404, KEY, "POST", "/statuses/x/errors", "1");
     expect(service, 201, "POST", "/statuses", "{\"id\":\"x\"}");
-    expect_with(service, 409, KEY, "POST", "/statuses/x/errors?if_state=started", "1");
-    expect_store(service, "0", "EXISTS jobba~key:k-1");
-    expect_header(expect_with(service, 200, KEY, "POST", "/statuses/x/errors", "1"),
-                  "Idempotency-Replayed", NULL);
+    answer = expect_with(service, 409, KEY, "POST", "/statuses/x/errors?if_state=started", "1");
+    expect_problem(answer, 409, "wrong-state", NULL);
+    expect(service, 200, "POST", "/statuses/x/started", NULL);
+    answer = expect_with(service, 409, KEY, "POST", "/statuses/x/errors?if_state=started", "1");
+    expect_problem(answer, 409, "wrong-state", NULL);
+    assert_string_equal(json_member(answer_raw(answer, "current"), "state"), "\"started\"");
+    assert_in_range(atol(store(service, "PTTL jobba~key:k-1")), 1, 4000);
+    assert_until(strcmp(store(service, "EXISTS jobba~key:k-1"), "0") == 0);
+    answer = expect_with(service, 200, KEY, "POST", "/statuses/x/errors?if_state=started", "1");
+    expect_header(answer, "Idempotency-Replayed", NULL);
+}
+
+static void each_refusal_stands(void **state)
+{
+    struct service *service = *state;
+    static const struct {
+        const char *method, *path, *body;
+        int status;
+    } refused[] = {
+        { "POST", "/statuses/none/errors", "1", 404 },
+        { "DELETE", "/statuses/none", NULL, 404 },
+        { "POST", "/statuses", "{\"id\":\"there\"}", 409 },
+        { "DELETE", "/statuses/there", NULL, 409 },
+        { "POST", "/statuses/there/failed?attempt=1", NULL, 409 },
+    };
+    char key[64];
+
+    expect(service, 201, "PUT", "/statuses/there", NULL);
+    for (int round = 0; round < 2; round++) {
+        for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+            snprintf(key, sizeof key, "Idempotency-Key: refused-%zu", i);
+            expect_with(service, refused[i].status, key, refused[i].method, refused[i].path,
+                        refused[i].body);
+        }
+        if (round)
+            break;
+        expect(service, 201, "PUT", "/statuses/none", "{\"state\":\"failed\"}");
+        expect(service, 204, "DELETE", "/statuses/there?force=true", NULL);
+        expect(service, 201, "PUT", "/statuses/there", "{\"state\":\"started\"}");
+        expect(service, 200, "POST", "/statuses/there/started", NULL);
+        expect(service, 200, "POST", "/statuses/there/failed", NULL);
+    }
+    expect_member(expect(service, 200, "GET", "/statuses/there", NULL), "rev", "3");
 }
 
 static void a_change_that_changes_nothing_uses_up_its_key(void **state)
@@ -529,7 +568,8 @@ int main(void)
         FRESH(a_repeated_delete_is_done),
         FRESH(a_minimal_answer_is_repeated_too),
         FRESH(another_request_under_the_key_is_refused),
-        FRESH(a_refusal_uses_up_no_key),
+        FRESH(a_refusal_stands_while_another_try_may_be_under_way),
+        FRESH(each_refusal_stands),
         FRESH(a_change_that_changes_nothing_uses_up_its_key),
         FRESH(a_key_is_known_for_as_long_as_the_setting_says),
         FRESH(a_malformed_key_is_refused),

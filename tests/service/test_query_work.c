@@ -156,8 +156,8 @@ static void ask_for_long_walks(struct raw **raws, unsigned short port)
         "GET /statuses:count?kill_requested=false HTTP/1.1\r\nHost: localhost\r\n\r\n",
         "GET /statuses?sort=id&limit=1 HTTP/1.1\r\nHost: localhost\r\n\r\n",
         "GET /statuses?job_arg.n=7&kill_requested=true HTTP/1.1\r\nHost: localhost\r\n\r\n",
-        "POST /statuses:request_kill?state=failed&job_arg.n=x HTTP/1.1\r\nHost: localhost\r\n"
-        "Content-Length: 0\r\n\r\n",
+        ("POST /statuses:request_kill?state=failed&job_arg.n=x HTTP/1.1\r\nHost: localhost\r\n"
+         "Content-Length: 0\r\n\r\n"),
     };
 
     for (size_t i = 0; i < WALKS; i++) {
