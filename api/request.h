@@ -113,8 +113,8 @@ struct api_answer {
     bool is_preflight;        /* and what they may ask */
     struct buf link;          /* empty: none */
     char etag[sizeof "W/" + STATUS_ETAG_LEN]; /* "": none */
-    const char *cache_control;                          /* NULL: no-store */
-    const struct api_header *headers;                   /* further ones, up to a NULL; or NULL */
+    const char *cache_control;                /* NULL: no-store */
+    const struct api_header *headers;         /* further ones, up to a NULL; or NULL */
     /*
      * Of a body that comes in parts: called when all of `body` has been sent, to fill it again and
      * then, now or later, call api_answer_part() or api_answer_cut(). NULL: `body` is the rest.

@@ -44,7 +44,7 @@ struct live {
     bool hears, stopped;
     struct alarm deaf_alarm, retry_alarm, settle_alarm;
     uint64_t heard_ms; /* when a change was last heard of */
-    unsigned era; /* counts what concerns all statuses */
+    unsigned era;      /* counts what concerns all statuses */
 
     /* The batch in flight. */
     struct redis_call call;

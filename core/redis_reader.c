@@ -57,6 +57,9 @@ void redis_reader_release(struct redis_reader *reader)
         free(reader->chunks);
         reader->chunks = next;
     }
+#ifdef __SANITIZE_ADDRESS__ /* so that tests find out who still reads it */
+    memset(reader->chunks->bytes, 0xdd, reader->chunks->size);
+#endif
     reader->chunks->used = 0;
     reader->arena_bytes = 0;
 }

@@ -125,7 +125,11 @@ static bool take_outcome(struct status_op *op, const struct redis_reply *name)
 static bool take_hash(struct status_op *op, const struct redis_reply *hash)
 {
     op->shown = true;
-    return status_view_of_all(hash, &op->view, &op->found);
+    if (!status_view_of_all(hash, &op->view, &op->found))
+        return false;
+    buf_clear(&op->kept);
+    status_view_keep(&op->view, &op->kept);
+    return true;
 }
 
 /* {nonce, "replayed", outcome}, and {..., id, hash} when the request does not tell whose it was. */
@@ -166,14 +170,18 @@ static bool script_op_reply(struct redis_call *call, unsigned index,
 static void script_op_done(struct redis_call *call, enum err err)
 {
     struct status_op *op = op_of(call);
+    struct buf kept = op->kept; /* done() may end the operation */
     bool has_view;
 
+    op->kept = (struct buf){ 0 };
     if (op->store->cache) /* whatever has become of it: it may have been applied */
         near_cache_wrote(op->store->cache, op->id);
-    if (err == ERR_NONE)
+    if (err == ERR_NONE ||
+        op->shown) /* the script has said all, whatever became of the read behind it */
         err = op->outcome;
     has_view = op->found && (err == ERR_NONE || op->shown);
     op->done(op, err, has_view ? &op->view : NULL);
+    buf_finish(&kept);
 }
 
 /* The key and the arguments that every script begins with. */

@@ -81,6 +81,7 @@ struct status_op {
     struct status_view view;
     struct near_ticket ticket;
     bool found, shown; /* shown: the view is the script's */
+    struct buf kept;   /* what it then points into */
 };
 
 /* Creates, finds or changes. */

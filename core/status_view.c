@@ -28,6 +28,20 @@ uint64_t status_view_u64(const struct status_view *view, enum status_field field
     return value;
 }
 
+void status_view_keep(struct status_view *view, struct buf *bytes)
+{
+    size_t len = 0, at = 0;
+
+    for (size_t i = 0; i < FIELD_COUNT; i++)
+        len += view->field[i].len;
+    buf_reserve(bytes, len); /* so that it does not move */
+    for (size_t i = 0; i < FIELD_COUNT; i++, at = bytes->len) {
+        buf_add_text(bytes, view->field[i]);
+        if (view->field[i].at)
+            view->field[i].at = bytes->data + at;
+    }
+}
+
 void status_view_ask_all(struct buf *out, struct text prefix, struct text id)
 {
     redis_command(out, 2);

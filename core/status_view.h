@@ -24,6 +24,10 @@ enum state status_view_state(const struct status_view *view);
 uint64_t status_view_u64(const struct status_view *view, enum status_field field,
                          uint64_t otherwise);
 
+/* Copies what it borrows into `bytes`, which must be empty and then lives as long as the view is
+ * used. */
+void status_view_keep(struct status_view *view, struct buf *bytes);
+
 /* The commands that read a status whole, or the set `fields` of its fields; one command each. */
 void status_view_ask_all(struct buf *out, struct text prefix, struct text id);
 void status_view_ask_fields(struct buf *out, struct text prefix, struct text id, uint32_t fields);

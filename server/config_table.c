@@ -37,7 +37,8 @@ const struct setting settings[] = {
     { AT(allowed_hosts), .type = CONFIG_LIST, .fallback = "",
       .doc = "names served on a loopback address besides localhost, 127.0.0.1 and [::1]" },
     { AT(allowed_origins), .type = CONFIG_LIST, .fallback = "",
-      .doc = "origins (https://host) whose pages may change things, besides the service's own" },
+      .doc = "origins (https://host) whose pages may read statuses and events, and change things, "
+             "besides the service's own" },
 
     { .group = "Redis",
       AT(redis),
