@@ -24,7 +24,7 @@ def wait_for_port(port, process):
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline:
         if process.poll() is not None:
-            raise RuntimeError(f"{process.args[0]} ended at once")
+            raise RuntimeError(f"{' '.join(process.args)} ended at once")
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
             return
         time.sleep(0.02)
@@ -50,8 +50,9 @@ def resident_kib(process):
 class Rig(contextlib.ExitStack):
     """Everything that is started here ends with the rig."""
 
-    def __init__(self):
+    def __init__(self, on_cpu=None):
         super().__init__()
+        self.prefix = [] if on_cpu is None else ["taskset", "-c", str(on_cpu)]
         self.dir = pathlib.Path(self.enter_context(tempfile.TemporaryDirectory(prefix="jobbad-bench-")))
         self.redis_port = free_port()
         self.redis = self.start(
@@ -60,7 +61,7 @@ class Rig(contextlib.ExitStack):
         wait_for_port(self.redis_port, self.redis)
 
     def start(self, command, **options):
-        process = subprocess.Popen(command, stdout=options.pop("stdout", subprocess.DEVNULL),
+        process = subprocess.Popen([*self.prefix, *command], stdout=options.pop("stdout", subprocess.DEVNULL),
                                    stderr=subprocess.DEVNULL, **options)
         self.callback(process.wait)
         self.callback(process.kill)

@@ -19,6 +19,7 @@ local kinds = {
   state_minimal = function(i) return wrk.format("POST", status(i) .. "/" .. next_state(i), json_minimal) end,
   progress = function(i) return wrk.format("PUT", status(i) .. "/progress", json, progress(i)) end,
   progress_minimal = function(i) return wrk.format("PUT", status(i) .. "/progress", json_minimal, progress(i)) end,
+  constant = function() return wrk.format("GET", "/") end,
   webdis_hgetall = function(i) return wrk.format("GET", "/HGETALL/jobba:id:bench" .. i % STATUSES) end,
   webdis_hset = function(i) return wrk.format("GET", "/HSET/bench" .. i % STATUSES .. "/progress/0." .. i % 100) end,
 }
