@@ -302,6 +302,12 @@ bool event_stream_open(struct event_stream *stream)
     return true;
 }
 
+void event_headers(struct api_request *request)
+{
+    request->answer.is_events = true;
+    api_answer_text(request, "text/event-stream");
+}
+
 void event_stream_begin(struct event_stream *stream)
 {
     struct api_request *request = stream->request;
@@ -309,6 +315,11 @@ void event_stream_begin(struct event_stream *stream)
     if (stream->is_begun || stream->is_ending)
         return;
     stream->is_begun = true;
+    if (request->method == HTTP_HEAD) {
+        alarms_clear(request->api->watchers->alarms, &stream->alarm);
+        event_headers(request);
+        return;
+    }
     set_heartbeat(stream);
     buf_printf(&request->answer.body, "retry: %u\n\n", watchers_retry_ms(request->api->watchers));
     request->answer.is_events = true;

@@ -70,7 +70,10 @@ struct event_stream {
  */
 bool event_stream_open(struct event_stream *stream);
 
-/* Answers 200 and the first lines. */
+/* The answer to HEAD, which tells of what would come, and that is that. */
+void event_headers(struct api_request *request);
+
+/* Answers 200 and the first lines; HEAD the headers alone. */
 void event_stream_begin(struct event_stream *stream);
 /* Instead: a problem. The stream lives until closed(). */
 void event_stream_refuse(struct event_stream *stream, unsigned problem, const char *detail);

@@ -34,8 +34,7 @@ static void answer_asset(struct api_request *request, const struct asset *asset,
     snprintf(answer->etag, sizeof answer->etag, "\"%.*s\"", DIGEST_LEN, asset->sha1);
     answer->cache_control = "no-cache";
     answer->headers = headers;
-    if (!api_answer_unchanged(request))
-        api_answer_static(request, asset->type, asset->content);
+    api_answer_static(request, asset->type, asset->content);
 }
 
 void handle_dashboard(struct api_request *request)

@@ -85,13 +85,6 @@ static void closed(struct event_stream *stream)
     free(events);
 }
 
-/* HEAD tells of what would come, and that is that. */
-void event_headers(struct api_request *request)
-{
-    request->answer.is_events = true;
-    api_answer_text(request, "text/event-stream");
-}
-
 void handle_resource_events(struct api_request *request)
 {
     const struct watch_args *args = &request->watching;
@@ -113,10 +106,6 @@ void handle_status_events(struct api_request *request)
 {
     struct status_events *events;
 
-    if (request->method == HTTP_HEAD) {
-        event_headers(request);
-        return;
-    }
     events = mem_zalloc(sizeof *events);
     events->stream.request = request;
     events->stream.closed = closed;

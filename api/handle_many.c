@@ -139,13 +139,11 @@ static void answer_list(struct api_request *request)
     } else if (request->format == API_FORMAT_TEXT) {
         write_table_end(request);
         api_set_etag_of_body(request);
-        if (!api_answer_unchanged(request))
-            api_answer_text(request, "text/plain; charset=utf-8");
+        api_answer_read(request, "text/plain; charset=utf-8");
     } else {
         write_tail(request);
         api_set_etag_of_body(request);
-        if (!api_answer_unchanged(request))
-            api_answer_json(request, 200);
+        api_answer_read(request, "application/json");
     }
 }
 

@@ -237,8 +237,7 @@ static void answer_near(struct api_request *request, struct near_entry *entry)
     if (!*entry->etag)
         status_etag(&entry->view, entry->etag);
     memcpy(request->answer.etag, entry->etag, sizeof entry->etag);
-    if (!api_answer_unchanged(request))
-        api_answer_kept(request, entry);
+    api_answer_kept(request, entry);
 }
 
 void status_prepare_answer(struct api_request *request, const struct status_view *view)
@@ -254,19 +253,16 @@ void status_prepare_answer(struct api_request *request, const struct status_view
 static void answer_whole(struct api_request *request, const struct status_view *view)
 {
     status_etag(view, request->answer.etag);
-    if (api_answer_unchanged(request))
-        return;
     buf_clear(&request->answer.body);
     write_status_line(request, view);
-    api_answer_json(request, 200);
+    api_answer_read(request, "application/json");
 }
 
 /* Some of its keys: with a version of their own, as the rest may change without them. */
 static void answer_part(struct api_request *request, const struct status_view *view)
 {
     status_prepare_answer(request, view);
-    if (!api_answer_unchanged(request))
-        api_answer_json(request, 200);
+    api_answer_read(request, "application/json");
 }
 
 static void get_done(struct status_op *op, enum err err, const struct status_view *view)
@@ -319,11 +315,9 @@ static void answer_data(struct api_request *request, const struct status_view *v
     struct text data = view->field[FIELD_DATA];
 
     status_etag(view, request->answer.etag);
-    if (api_answer_unchanged(request))
-        return;
     buf_add_text(&request->answer.body, data.at ? data : TEXT("null"));
     buf_add_char(&request->answer.body, '\n');
-    api_answer_json(request, 200);
+    api_answer_read(request, "application/json");
 }
 
 static void get_data_done(struct status_op *op, enum err err, const struct status_view *view)
@@ -379,8 +373,7 @@ static void attempts_done(struct status_attempts *attempts, enum err err)
     }
     buf_add_str(&request->answer.body, "]}\n");
     api_set_etag_of_body(request);
-    if (!api_answer_unchanged(request))
-        api_answer_json(request, 200);
+    api_answer_read(request, "application/json");
 }
 
 void handle_attempts(struct api_request *request)

@@ -23,7 +23,6 @@ void handle_status_events(struct api_request *request);
 void handle_events(struct api_request *request);
 void handle_resource_events(struct api_request *request); /* by Accept: the same */
 void handle_list_events(struct api_request *request);
-void event_headers(struct api_request *request); /* the answer to HEAD */
 
 /* handle_many.c */
 void handle_list(struct api_request *request);

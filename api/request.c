@@ -127,14 +127,17 @@ void api_set_etag_of_body(struct api_request *request)
     snprintf(request->answer.etag, sizeof request->answer.etag, "W/\"%s\"", digest);
 }
 
-bool api_answer_unchanged(struct api_request *request)
+static bool client_has_it(const struct api_request *request)
 {
-    if (request->is_whole ||
-        !if_none_match_has(request->header[HTTP_HEADER_IF_NONE_MATCH], request->answer.etag))
-        return false;
-    buf_clear(&request->answer.body);
-    api_answer_empty(request, 304);
-    return true;
+    return *request->answer.etag && !request->is_whole &&
+           if_none_match_has(request->header[HTTP_HEADER_IF_NONE_MATCH], request->answer.etag);
+}
+
+void api_answer_read(struct api_request *request, const char *content_type)
+{
+    set_status(request, client_has_it(request) ? 304 : 200);
+    request->answer.content_type = content_type;
+    request->answered(request);
 }
 
 void api_answer_text(struct api_request *request, const char *content_type)
@@ -147,7 +150,7 @@ void api_answer_text(struct api_request *request, const char *content_type)
 void api_answer_kept(struct api_request *request, struct near_entry *entry)
 {
     request->answer.kept = entry;
-    api_answer_json(request, 200);
+    api_answer_read(request, "application/json");
 }
 
 void api_write_kept(struct api_request *request)
@@ -179,10 +182,8 @@ void api_answer_cut(struct api_request *request)
 
 void api_answer_static(struct api_request *request, const char *content_type, struct text body)
 {
-    set_status(request, 200);
-    request->answer.content_type = content_type;
     request->answer.static_body = body;
-    request->answered(request);
+    api_answer_read(request, content_type);
 }
 
 void api_set_problem(struct api_request *request, enum problem problem, const char *detail,

@@ -203,12 +203,12 @@ void api_answer_json(struct api_request *request, unsigned status);
 /* The ETag of what is in request->answer.body: a weak one, as it names no status that a change
  * could ask for with If-Match. */
 void api_set_etag_of_body(struct api_request *request);
-/* Answers 304 if the client has what the answer's ETag names; false: it has not, nothing is
- * answered.
- */
-bool api_answer_unchanged(struct api_request *request);
-/* 200 with a status of the near cache, all its keys. The server sends it, or writes it out, before
- * anything else can happen to the cache. */
+/* 200 with what is in request->answer.body; or 304, if the client has what the answer's ETag names.
+ * The body is to be there all the same: a 304 may tell no other Content-Length than that of the
+ * 200, and the server sends no body with it. */
+void api_answer_read(struct api_request *request, const char *content_type);
+/* The same with a status of the near cache, all its keys. The server sends it, or writes it
+ * out, before anything else can happen to the cache. */
 void api_answer_kept(struct api_request *request, struct near_entry *entry);
 /* 200, with a body of any length in parts: the first is in request->answer.body. */
 void api_answer_parts(struct api_request *request, const char *content_type,
@@ -219,6 +219,7 @@ void api_answer_part(struct api_request *request, bool is_last);
 void api_answer_cut(struct api_request *request);
 /* 200 with what is in request->answer.body. */
 void api_answer_text(struct api_request *request, const char *content_type);
+/* The same with a body that stays where it is. */
 void api_answer_static(struct api_request *request, const char *content_type, struct text body);
 void api_answer_problem(struct api_request *request, enum problem problem, const char *detail);
 /* With an element of `errors` that names the culprit. */

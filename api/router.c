@@ -213,7 +213,8 @@ static const char *take_if_state(struct api_request *request, struct text value)
         const char *comma = memchr(value.at, ',', value.len);
         struct text name = { value.at, comma ? (size_t)(comma - value.at) : value.len };
         if (state_of_name(name) == STATE_NONE)
-            return "must be states with commas between, such as queued,started";
+            return "must be some of unqueued, queued, started, succeeded, failed, killed and "
+                   "unknown, with commas between";
         if (!comma)
             return NULL;
         value.at += name.len + 1;
@@ -327,10 +328,20 @@ static bool check_if_match(struct api_request *request)
     return !fault || refuse_culprit(request, PROBLEM_MALFORMED_HEADER, "If-Match", fault);
 }
 
+/* A condition that nobody looks at must not seem to hold. A POST that reads has an ETag too. */
+static bool check_if_none_match(struct api_request *request)
+{
+    return !request->header[HTTP_HEADER_IF_NONE_MATCH].at ||
+           request->route->listing & LISTING_PAGE ||
+           refuse_culprit(request, PROBLEM_MALFORMED_HEADER, "If-None-Match",
+                          "is for reads; a change takes If-Match, attempt and if_state");
+}
+
 /* What a change is bound to, besides the parameters. */
 static bool check_guards(struct api_request *request)
 {
-    return !changes_something(request->method) || (check_key(request) && check_if_match(request));
+    return !changes_something(request->method) ||
+           (check_key(request) && check_if_match(request) && check_if_none_match(request));
 }
 
 /* Keeps web pages of other sites out: api.md "Errors", last paragraph. */

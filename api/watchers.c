@@ -14,7 +14,7 @@ bool watchers_admit(struct watchers *watchers, struct watcher *watcher, const ch
     *ret_detail = "The service is about to end. Nothing was changed; repeat the request.";
     if (watchers->ending)
         return false;
-    *ret_detail = "Too many watch already, see the setting max_watchers.";
+    *ret_detail = "All the streams and waits that the setting max_watchers allows are open.";
     if (atomic_fetch_add(&watchers->shared->watchers, 1) >= watchers->most) {
         atomic_fetch_sub(&watchers->shared->watchers, 1);
         return false;

@@ -9,6 +9,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -297,15 +298,21 @@ static bool resolve_redis(struct loading *loading)
     return true;
 }
 
+/* The private Redis goes into it, and there a relative name would mean something else. */
 static bool resolve_data_dir(struct loading *loading)
 {
     struct config *config = loading->config;
     const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
     struct buf path = { 0 };
+    char here[PATH_MAX];
 
-    if (*config->data_dir || !config->embedded)
+    if (*config->data_dir == '/' || !config->embedded)
         return true;
-    if (state && *state == '/')
+    if (*config->data_dir && !getcwd(here, sizeof here))
+        return fail(loading, "data_dir", config->data_dir, strerror(errno));
+    if (*config->data_dir)
+        buf_printf(&path, "%s/%s", here, config->data_dir);
+    else if (state && *state == '/')
         buf_printf(&path, "%s/jobbad", state);
     else if (home && *home == '/')
         buf_printf(&path, "%s/.local/state/jobbad", home);

@@ -122,12 +122,16 @@ static ssize_t read_parts(void *cls, uint64_t position, char *room, size_t size)
 
 /* ---- sending ---- */
 
+/* The library ends a chunked answer to HEAD with a last chunk, although it has no body, and that
+ * would be taken for the next answer: so what comes in parts is answered as if it were empty. */
 static struct MHD_Response *make_response(struct http_exchange *exchange)
 {
     struct api_answer *answer = &exchange->request.answer;
     size_t len;
 
-    if (answer->more)
+    if (answer->more && exchange->request.method == HTTP_HEAD)
+        buf_clear(&answer->body);
+    else if (answer->more)
         return MHD_create_response_from_callback(MHD_SIZE_UNKNOWN,
                                                  answer->is_events ? EVENTS_BUFFER : PARTS_BUFFER,
                                                  read_parts, exchange, NULL);
@@ -501,11 +505,20 @@ enum MHD_Result http_exchange_run(void *cls, struct MHD_Connection *mhd, const c
 
 /* ---- end ---- */
 
+/* HEAD and 304 tell the length of a body that does not come. */
+static size_t sent_bytes(const struct http_exchange *exchange)
+{
+    const struct api_request *request = &exchange->request;
+    bool has_body = request->method != HTTP_HEAD && request->answer.status != 304;
+
+    return has_body ? exchange->answer_bytes : 0;
+}
+
 static void log_access(const struct http_exchange *exchange, const char *method)
 {
     log_event(LOG_INFO, "request", LOG_S("method", method), LOG_S("target", exchange->target),
               LOG_I("status", exchange->request.answer.status),
-              LOG_I("bytes", exchange->answer_bytes),
+              LOG_I("bytes", sent_bytes(exchange)),
               LOG_I("us", (uv_hrtime() - exchange->started_ns) / 1000),
               LOG_T("request_id", http_guard_request_id(&exchange->guard)));
 }

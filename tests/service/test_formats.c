@@ -1,5 +1,6 @@
 /* Lists in other formats than JSON: NDJSON without end, and tables for a console. */
 #include "tests/lib/filler.h"
+#include "tests/lib/raw.h"
 #include "tests/lib/sanitized.h"
 #include "tests/service/service_test.h"
 
@@ -303,11 +304,28 @@ static void a_page_too_big_to_hold_is_refused(void **state)
     expect(service, 200, "GET", "/statuses?limit=1000&fields=id", NULL);
 }
 
+/* The answer behind it must be found where it begins. */
+static void the_head_of_an_export_has_no_body(void **state)
+{
+    struct service *service = *state;
+    struct raw *raw = raw_open(service->port);
+
+    fill(service, "h", "failed", 500, 0);
+    raw_send(raw, "HEAD /statuses HTTP/1.1\r\nHost: localhost\r\n" NDJSON "\r\n\r\n");
+    assert_int_equal(raw_take_head(raw, 20000), 200);
+    assert_string_equal(raw_header(raw, "Content-Type"), "application/x-ndjson");
+    raw_send(raw, "GET /version HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    assert_int_equal(raw_take(raw, 20000), 200);
+    assert_non_null(strstr(raw->body, "jobbad"));
+    raw_close(raw);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         FRESH(every_match_is_a_line),
         FRESH(line_breaks_of_others_are_none),
+        FRESH(the_head_of_an_export_has_no_body),
         FRESH(an_export_has_all_in_order_and_once),
         FRESH(a_slow_reader_sets_the_pace),
         FRESH(it_stops_when_the_reader_goes),

@@ -459,15 +459,17 @@ static void a_304_is_empty(void **state)
         "/statuses",
         "/statuses?state=started&fields=id",
     };
-    char seen[80];
+    char seen[80], length[16];
 
     expect(service, 201, "POST", "/statuses", "{\"id\":\"n\",\"state\":\"started\"}");
     expect(service, 200, "POST", "/statuses/n/started", NULL);
     for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
-        snprintf(seen, sizeof seen, "%s",
-                 with_etag("If-None-Match", expect(service, 200, "GET", paths[i], NULL)));
-        const struct answer *answer = expect_with(service, 304, seen, "GET", paths[i], NULL);
+        const struct answer *answer = expect(service, 200, "GET", paths[i], NULL);
+        snprintf(length, sizeof length, "%zu", answer->len);
+        snprintf(seen, sizeof seen, "%s", with_etag("If-None-Match", answer));
+        answer = expect_with(service, 304, seen, "GET", paths[i], NULL);
         assert_int_equal(answer->len, 0);
+        expect_header(answer, "Content-Length", length); /* that of the 200: RFC 9110, 8.6 */
         assert_string_equal(with_etag("If-None-Match", answer), seen);
         expect_with(service, 304, seen, "HEAD", paths[i], NULL);
         expect_with(service, 304, "If-None-Match: \"a\", *", "GET", paths[i], NULL);
@@ -479,6 +481,42 @@ static void a_304_is_empty(void **state)
     expect(service, 200, "PUT", "/statuses/n/progress", "0.5");
     expect_with(service, 304, seen, "GET", "/statuses/n?fields=state", NULL);
     expect_with(service, 404, "If-None-Match: *", "GET", "/statuses/none", NULL);
+}
+
+/* A condition that is not looked at is worse than none. */
+static void if_none_match_is_for_reads(void **state)
+{
+    struct service *service = *state;
+    static const struct {
+        const char *method, *target, *body;
+    } changes[] = {
+        { "POST", "/statuses", "{\"id\":\"i\"}" },  { "PUT", "/statuses/i", NULL },
+        { "PATCH", "/statuses/i", "{\"data\":1}" }, { "DELETE", "/statuses/i?force=true", NULL },
+        { "DELETE", "/statuses?all=true", NULL },   { "POST", "/statuses:remove", "{}" },
+    };
+
+    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+        const struct answer *answer =
+            expect_with(service, 400, "If-None-Match: *", changes[i].method, changes[i].target,
+                        changes[i].body);
+        expect_problem(answer, 400, "malformed-header", "If-None-Match");
+    }
+    expect(service, 404, "GET", "/statuses/i", NULL);
+    expect_with(service, 304, "If-None-Match: *", "POST", "/statuses:query", "{}");
+}
+
+static void if_state_names_the_states_there_are(void **state)
+{
+    struct service *service = *state;
+    static const char *const wrong[] = { "", "queued,", "completed", "queued,foo" };
+    char target[80];
+
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        snprintf(target, sizeof target, "/statuses/i/queued?if_state=%s", wrong[i]);
+        const struct answer *answer = expect(service, 400, "POST", target, NULL);
+        expect_problem(answer, 400, "malformed-query", "if_state");
+        assert_non_null(strstr(answer->body, "succeeded, failed, killed"));
+    }
 }
 
 /* ---- all together ---- */
@@ -582,6 +620,8 @@ int main(void)
         FRESH(an_etag_changes_with_any_change_by_anyone),
         FRESH(all_make_the_same_etag),
         FRESH(a_304_is_empty),
+        FRESH(if_none_match_is_for_reads),
+        FRESH(if_state_names_the_states_there_are),
         FRESH(every_change_takes_every_guard),
         FRESH(a_repeat_is_recognised_before_any_guard),
         FRESH(a_full_redis_keeps_neither_change_nor_key),

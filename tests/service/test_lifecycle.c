@@ -280,6 +280,26 @@ static void two_never_share_a_directory(void **state)
     service_stop(&service);
 }
 
+/* redis-server goes into the directory: a name that is relative means something else there. */
+static void the_directory_may_be_relative(void **state)
+{
+    const char *const flags[] = { "--data-dir", "here/data", NULL };
+    char wanted[160], *home = getcwd(NULL, 0);
+    struct service service;
+    struct stat found;
+
+    (void)state;
+    make_service(&service);
+    assert_int_equal(chdir(service.dir), 0);
+    assert_true(service_start_jobbad_alone(&service, flags));
+    assert_int_equal(chdir(home), 0);
+    free(home);
+    expect(&service, 201, "POST", "/statuses", NULL);
+    snprintf(wanted, sizeof wanted, "%s/here/data/appendonlydir", service.dir);
+    assert_int_equal(stat(wanted, &found), 0);
+    service_stop(&service);
+}
+
 static void the_default_directory_is_the_users(void **state)
 {
     char wanted[160];
@@ -401,6 +421,7 @@ int main(void)
         cmocka_unit_test(a_killed_child_comes_back_with_all_data),
         cmocka_unit_test(nothing_outlives_a_killed_service),
         cmocka_unit_test(two_never_share_a_directory),
+        cmocka_unit_test(the_directory_may_be_relative),
         cmocka_unit_test(the_default_directory_is_the_users),
         cmocka_unit_test(what_is_in_flight_is_finished_at_the_end),
         cmocka_unit_test(a_client_that_does_not_end_is_not_waited_for_longer_than_the_limit),
