@@ -133,8 +133,8 @@ static struct text key_of(struct slot *slot, size_t number)
     struct text all = slot->batch->request->guards.key;
     struct buf key = { .data = slot->key, .cap = sizeof slot->key };
 
-    if (slot->operation.key.at || !all.at)
-        return slot->operation.key;
+    if (slot->request.guards.key.at || !all.at)
+        return slot->request.guards.key;
     buf_add_text(&key, all);
     buf_add_char(&key, '"');
     buf_add_u64(&key, number);

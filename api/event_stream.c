@@ -27,14 +27,6 @@ static struct event_text *text_of_buf(struct buf *buf)
     return text;
 }
 
-/* What others wrote may have line breaks between its tokens; inside of strings there are none. */
-static void join_lines(struct buf *out, size_t from)
-{
-    for (size_t i = from; i < out->len; i++)
-        if (out->data[i] == '\n' || out->data[i] == '\r')
-            out->data[i] = ' ';
-}
-
 struct event_text *event_text_of_status(const struct status_view *view)
 {
     struct buf out = { 0 };
@@ -43,7 +35,7 @@ struct event_text *event_text_of_status(const struct status_view *view)
     buf_add_str(&out, "event: status\ndata: ");
     from = out.len;
     status_json_write(&out, view, STATUS_KEYS_ALL);
-    join_lines(&out, from);
+    json_write_join_lines(&out, from);
     buf_add_str(&out, "\n\n");
     return text_of_buf(&out);
 }

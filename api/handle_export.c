@@ -6,6 +6,7 @@
  * for a part, and that fetches the next statuses of the page, or begins the next page.
  */
 #include "api/handle_many.h"
+#include "api/json_write.h"
 #include "api/status_json.h"
 
 /* Ids of a page. In the order of ids each page looks at all that match, so there it is longer. */
@@ -42,14 +43,6 @@ static void fail(struct api_request *request, enum err err)
         many_answer_err(request, err);
 }
 
-/* What others wrote may have line breaks between its tokens; inside of strings there are none. */
-static void join_lines(struct buf *out, size_t from)
-{
-    for (size_t i = from; i < out->len; i++)
-        if (out->data[i] == '\n' || out->data[i] == '\r')
-            out->data[i] = ' ';
-}
-
 static void add_line(struct query *query, const struct status_view *view)
 {
     struct api_request *request = request_of(query);
@@ -57,7 +50,7 @@ static void add_line(struct query *query, const struct status_view *view)
     size_t from = out->len;
 
     status_json_write(out, view, request->listing->keys);
-    join_lines(out, from);
+    json_write_join_lines(out, from);
     buf_add_char(out, '\n');
 }
 

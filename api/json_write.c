@@ -62,3 +62,10 @@ void json_write_string(struct buf *out, struct text text)
     }
     buf_add_char(out, '"');
 }
+
+void json_write_join_lines(struct buf *out, size_t from)
+{
+    for (size_t i = from; i < out->len; i++)
+        if (out->data[i] == '\n' || out->data[i] == '\r')
+            out->data[i] = ' ';
+}

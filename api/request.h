@@ -103,7 +103,7 @@ struct api_answer {
     const char *content_type; /* NULL: no body */
     struct buf body;          /* the server takes the memory */
     struct text static_body;  /* instead of `body` */
-    struct near_entry *kept;  /* instead of `body`, until the next turn: api_write_kept() */
+    struct near_entry *kept;  /* instead of `body`, until answered() returns */
     unsigned retry_after_s;   /* 0: none */
     bool preference_applied;  /* return=minimal */
     bool replayed;            /* the change had been made before */
@@ -207,8 +207,8 @@ void api_set_etag_of_body(struct api_request *request);
  * The body is to be there all the same: a 304 may tell no other Content-Length than that of the
  * 200, and the server sends no body with it. */
 void api_answer_read(struct api_request *request, const char *content_type);
-/* The same with a status of the near cache, all its keys. The server sends it before anything else
- * can happen to the cache. */
+/* The same with a status of the near cache, all its keys. The server sends it, or writes it
+ * out, before anything else can happen to the cache. */
 void api_answer_kept(struct api_request *request, struct near_entry *entry);
 /* 200, with a body of any length in parts: the first is in request->answer.body. */
 void api_answer_parts(struct api_request *request, const char *content_type,

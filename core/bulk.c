@@ -13,10 +13,17 @@ static struct bulk *bulk_of(struct query *query)
     return query->arg;
 }
 
+/* Its place among the long walks is free from now on, not when the client has taken the answer. */
+static void end(struct bulk *bulk, enum err err)
+{
+    bulk_finish(bulk);
+    bulk->done(bulk, err);
+}
+
 static void go_on_or_end(struct bulk *bulk, enum err err)
 {
     if (err != ERR_NONE)
-        bulk->done(bulk, err);
+        end(bulk, err);
 }
 
 static void list_clauses(struct bulk *bulk)
@@ -127,7 +134,7 @@ static bool ended_by_key(struct bulk *bulk, enum err err)
         bulk->replayed = true;
         bulk->changed = bulk->reply_n;
     }
-    bulk->done(bulk, err);
+    end(bulk, err);
     return true;
 }
 
@@ -152,7 +159,7 @@ static void finish_done(struct redis_call *call, enum err err)
         err = ERR_KEY_REUSED;
     if (err == ERR_NONE)
         bulk->changed = bulk->reply_n;
-    bulk->done(bulk, err);
+    end(bulk, err);
 }
 
 static enum err finish(struct bulk *bulk)
@@ -170,7 +177,7 @@ static void end_walk(struct bulk *bulk)
     if (bulk->guards->key.at)
         go_on_or_end(bulk, finish(bulk));
     else
-        bulk->done(bulk, ERR_NONE);
+        end(bulk, ERR_NONE);
 }
 
 /* ---- APPLY ---- */
@@ -272,7 +279,7 @@ static void walk_done(struct query *query, enum err err)
     if (err == ERR_NONE)
         end_walk(bulk);
     else
-        bulk->done(bulk, err);
+        end(bulk, err);
 }
 
 static enum err walk(struct bulk *bulk)
@@ -295,10 +302,12 @@ static void count_done(struct query *query, enum err err)
     bulk->matched = query->count;
     if (err == ERR_NONE && query->count > bulk->most)
         err = ERR_TOO_MANY;
-    if (err == ERR_NONE && !bulk->dry_run && query->count > 0)
+    if (err != ERR_NONE || bulk->dry_run)
+        end(bulk, err);
+    else if (query->count > 0)
         go_on_or_end(bulk, walk(bulk));
     else
-        bulk->done(bulk, err);
+        end_walk(bulk);
 }
 
 /* If anybody wants to know. */
@@ -324,7 +333,7 @@ static void check_done(struct query *query, enum err err)
     if (err == ERR_NONE)
         go_on_or_end(bulk, count(bulk));
     else
-        bulk->done(bulk, err);
+        end(bulk, err);
 }
 
 static enum err check(struct bulk *bulk)
@@ -359,7 +368,12 @@ static void look_done(struct redis_call *call, enum err err)
     if (ended_by_key(bulk, err))
         return;
     bulk->changed = bulk->reply_n;
-    go_on_or_end(bulk, bulk->reply == BULK_OPEN ? walk(bulk) : check(bulk));
+    if (bulk->reply == BULK_NEW)
+        go_on_or_end(bulk, check(bulk));
+    else if (bulk->changed < bulk->most)
+        go_on_or_end(bulk, walk(bulk));
+    else
+        end_walk(bulk); /* all that was left was to say so */
 }
 
 static enum err look(struct bulk *bulk)

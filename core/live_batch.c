@@ -172,16 +172,10 @@ static void end_items(struct live *live, enum err err)
 static void take_odd_one(struct live *live)
 {
     live_take_news(live, nth_read(live, 0)->status, NULL, true);
-    end_items(live, ERR_NONE);
 }
 
 static void batch_failed(struct live *live, enum err err)
 {
-    if (err == ERR_INTERNAL && live->n_reads == 1 && live->n_items == 1) {
-        take_odd_one(live);
-        adapt_reads(live);
-        return;
-    }
     if (err == ERR_INTERNAL && live->n_reads > 0) {
         live->singles = live->n_items;
         live->reads_most = 1;
@@ -198,6 +192,10 @@ static void batch_done(struct redis_call *call, enum err err)
     struct live *live = live_of(call);
 
     live->in_flight = false;
+    if (err == ERR_INTERNAL && live->n_reads == 1 && live->n_items == 1) {
+        take_odd_one(live);
+        err = ERR_NONE;
+    }
     if (err != ERR_NONE) {
         batch_failed(live, err);
         return;
@@ -254,6 +252,8 @@ static void fill_batch(struct live *live)
         bool is_read = live_is_watched(live, status);
         if (is_read && is_told_from_memory(live, status))
             continue;
+        if (!is_read)
+            live_unhold(live, status); /* those whom it was held for have left */
         if (is_read || live_is_logging(live)) {
             add_item(live, status, is_read);
         } else {

@@ -426,6 +426,15 @@ static void take_body(struct http_exchange *exchange, const char *data, size_t l
 
 /* ---- the API ---- */
 
+/* Until the library gets to it, much may happen to the cache. */
+static void write_kept(struct http_exchange *exchange)
+{
+    if (!exchange->request.answer.kept)
+        return;
+    api_write_kept(&exchange->request);
+    exchange->request.answer.kept = NULL;
+}
+
 /* From inside api_handle(), or later from a reply of Redis. */
 static void exchange_answered(struct api_request *request)
 {
@@ -436,6 +445,7 @@ static void exchange_answered(struct api_request *request)
     exchange->http->working--;
     if (exchange->suspended) {
         exchange->suspended = false;
+        write_kept(exchange);
         exchange->http->due =
             true; /* the library does not tell by itself that it has something to do */
         MHD_resume_connection(exchange->mhd);

@@ -6,21 +6,9 @@ import { expect, finish } from "../contract/tap.mjs";
 /** Chromium itself tells of each 4xx and of each request without an answer: `meant` are those that belong to the case. */
 export const NO_ANSWER = /^console: Failed to load resource: net::ERR_/;
 
-async function hasStreams(service) {
-  const api = await (await fetch(`${service.url}/openapi.yaml`)).text();
-  return api.includes("\n  /events:\n");
-}
-
-/** A service without event streams answers 404 to who asks for them; pages then ask now and then instead. */
-async function knownFaults(service) {
-  const streams = await hasStreams(service);
-  return (fault) => !streams && /404 .*\/events(\?|$)/.test(fault);
-}
-
 /** cases: [[name, work({ open, ...stage })], ...]; open(path, { meant: /.../, origin, ... }) opens a page */
 export async function run(stage, cases) {
   const { service, browser } = stage;
-  const isKnown = await knownFaults(service);
   for (const [name, work] of cases) {
     const pages = [];
     const open = async (path = "/", { meant, origin = service.url, ...options } = {}) => {
@@ -41,7 +29,7 @@ export async function run(stage, cases) {
     }
     faults.push(
       ...pages.flatMap(({ page, meant }) =>
-        page.faults.filter((fault) => !meant?.test(fault) && !isKnown(fault)),
+        page.faults.filter((fault) => !meant?.test(fault)),
       ),
     );
     await Promise.all(pages.map(({ page }) => page.context().close()));
@@ -49,25 +37,17 @@ export async function run(stage, cases) {
   }
 }
 
-/** What a service without event streams, and the headers that come with them, can't show. */
-export async function runIfStreams(stage, cases) {
-  if (await hasStreams(stage.service)) await run(stage, cases);
-  else console.log("1..0 # SKIP the service has no event streams");
-  return hasStreams(stage.service);
-}
-
-/** Starts what is to be started, runs, and stops it whatever happens. `work` resolves to false when nothing ran. */
+/** Starts what is to be started, runs, and stops it whatever happens. */
 export async function withStage(parts, work) {
   const started = [];
-  let ran;
   try {
     for (const part of parts) {
       started.unshift(part);
       await part.start();
     }
-    ran = await work();
+    await work();
   } finally {
     for (const part of started) await part.stop();
   }
-  if (ran !== false) finish();
+  finish();
 }

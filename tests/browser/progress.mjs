@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { NO_ANSWER, runIfStreams, withStage } from "./cases.mjs";
+import { NO_ANSWER, run, withStage } from "./cases.mjs";
 import { Browser, HostPage, Service, until } from "./stage.mjs";
 
 const [program, screenshots] = process.argv.slice(2);
@@ -207,7 +207,7 @@ async function demo({ open }) {
 }
 
 await withStage([host, stranger, service, browser], () =>
-  runIfStreams({ service, browser }, [
+  run({ service, browser }, [
     ["a bar follows its job, on a page of another origin with a policy of its own", follows],
     ["every state is told, in words too", everyEnd],
     ["an id that is not known is told, and another can take its place", unknownId],

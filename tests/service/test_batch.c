@@ -196,6 +196,11 @@ static void a_repeated_batch_repeats_nothing(void **state)
     expect_header(
         expect_with(service, 200, "Idempotency-Key: x", "POST", "/statuses/r/errors", "1"),
         "Idempotency-Replayed", "true");
+    /* and so it is in double quotes */
+    const struct answer *answer =
+        run(service, "{\"operations\":[{\"method\":\"POST\",\"path\":\"/statuses/r/errors\","
+                     "\"body\":1,\"idempotency_key\":\"\\\"x\\\"\"}]}");
+    assert_true(json_is_true(json_object_get(result(answer, 0), "replayed")));
 }
 
 static void the_key_of_a_batch_is_one_for_each_of_its_operations(void **state)

@@ -520,11 +520,52 @@ static void a_repeat_goes_on_where_the_first_was_interrupted(void **state)
     service_stop(&service);
 }
 
+/* The first has changed as many as it may, and could not say so in the end. */
+static void a_repeat_changes_no_more_than_is_allowed(void **state)
+{
+    struct service *service = *state;
+    static const char path[] = "/statuses?state=failed&max=3";
+    const struct answer *answer;
+    char record[128];
+
+    fill(service, "a", "failed", 3, 0);
+    expect_member(expect_with(service, 200, KEY, "DELETE", path, NULL), "deleted", "3");
+    snprintf(record, sizeof record, "%s", store(service, "GET jobba~key:k-1"));
+    assert_non_null(strstr(record, " done 3"));
+    memcpy(strstr(record, " done 3"), " open 3", strlen(" open 3"));
+    store(service, "SET jobba~key:k-1 %s", record);
+    fill(service, "b", "failed", 2, 0);
+    answer = expect_with(service, 200, KEY, "DELETE", path, NULL);
+    expect_member(answer, "deleted", "3");
+    expect_store(service, "2", "SCARD jobba:failed");
+    answer = expect_with(service, 200, KEY, "DELETE", path, NULL);
+    expect_header(answer, "Idempotency-Replayed", "true");
+}
+
+static void a_repeat_of_what_found_nothing_changes_nothing(void **state)
+{
+    static const char *const paths[] = { "/statuses?state=failed", "/statuses?state=failed&max=9",
+                                         "/statuses?state=failed&force=true&max=9" };
+    struct service *service = *state;
+    const struct answer *answer;
+
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+        service_flush(service);
+        expect_member(expect_with(service, 200, KEY, "DELETE", paths[i], NULL), "deleted", "0");
+        fill(service, "a", "failed", 2, 0);
+        answer = expect_with(service, 200, KEY, "DELETE", paths[i], NULL);
+        expect_member(answer, "deleted", "0");
+        expect_header(answer, "Idempotency-Replayed", "true");
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         FRESH(a_repeat_tells_what_the_first_did),
         FRESH(a_key_of_another_change_of_many_is_refused),
+        FRESH(a_repeat_changes_no_more_than_is_allowed),
+        FRESH(a_repeat_of_what_found_nothing_changes_nothing),
         FRESH(a_refused_change_of_many_uses_up_no_key),
         cmocka_unit_test(a_repeat_goes_on_where_the_first_was_interrupted),
         FRESH(delete_all),

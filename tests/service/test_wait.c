@@ -127,6 +127,47 @@ static void at_its_end_the_status_is_told_as_it_is(void **state)
     expect(service, 200, "HEAD", "/statuses/a?wait=20ms", NULL);
 }
 
+/* Each answer makes room in the near cache for itself: at the expense of statuses whose waits end
+ * in the same turn. */
+static void waits_that_end_at_once_all_tell_the_truth(void **state)
+{
+    enum { STATUSES = 10, WAITS = 2 * STATUSES, BYTES = 100000 };
+    static char body[BYTES + 3];
+    struct service service = { .redis.out = -1, .jobbad.out = -1 };
+    struct raw *raws[WAITS];
+    char path[160];
+
+    (void)state;
+    service_make_dir(&service);
+    service_start_redis(&service, NULL);
+    service_connect_store(&service);
+    snprintf(path, sizeof path, "unix://%s", service.redis_path);
+    assert_true(service_start_jobbad_alone(
+        &service,
+        (const char *const[]){ "--redis", path, "--threads", "1", "--near-cache-mb", "1", NULL }));
+    for (unsigned i = 0; i < STATUSES; i++) {
+        memset(body, 'a' + (int)i, BYTES + 2);
+        body[0] = body[BYTES + 1] = '"';
+        snprintf(path, sizeof path, "/statuses/%u", i);
+        expect(&service, 201, "PUT", path, NULL);
+        snprintf(path, sizeof path, "/statuses/%u/data", i);
+        expect(&service, 200, "PUT", path, body);
+    }
+    process_kill(&service.jobbad, SIGSTOP); /* so that they begin in the same turn, and end so */
+    for (unsigned i = 0; i < WAITS; i++) {
+        snprintf(path, sizeof path, "/statuses/%u?wait=300ms", i % STATUSES);
+        raws[i] = ask_later(&service, path, "");
+    }
+    process_kill(&service.jobbad, SIGCONT);
+    for (unsigned i = 0; i < WAITS; i++) {
+        memset(body, 'a' + (int)(i % STATUSES), BYTES + 2);
+        body[BYTES + 2] = '\0';
+        body[0] = body[BYTES + 1] = '"';
+        expect_body(raws[i], 200, body);
+    }
+    service_stop(&service);
+}
+
 static void who_waits_for_what_is_gone_hears_of_it(void **state)
 {
     struct service *service = *state;
@@ -284,6 +325,7 @@ int main(void)
         FRESH(what_the_client_does_not_know_is_told_at_once),
         FRESH(until_waits_for_a_state_or_a_group),
         FRESH(at_its_end_the_status_is_told_as_it_is),
+        cmocka_unit_test(waits_that_end_at_once_all_tell_the_truth),
         FRESH(who_waits_for_what_is_gone_hears_of_it),
         FRESH(bad_parameters_are_named),
         FRESH(many_waits_are_one_read),

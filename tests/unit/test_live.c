@@ -310,6 +310,44 @@ static void what_fails_is_asked_again_and_the_odd_one_is_found(void **state)
         live_unwatch(of->live, &seen[i].watch);
 }
 
+/* What is read alone and is no status holds nobody up who waits for the position of that batch. */
+static void who_syncs_with_the_odd_one_is_told(void **state)
+{
+    struct live_rig *of = *state;
+    struct seen seen;
+
+    SCRIPT(of->rig, { TIME_AT("1") }, { "-WRONGTYPE no hash\r\n" });
+    watch(of, &seen, false);
+    of->sync.done = synced;
+    live_sync(of->live, &of->sync);
+    live_until(of, seen.n && of->synced);
+    assert_string_equal(seen.last, "gone ");
+    assert_int_equal(of->synced, 1000000);
+    live_unwatch(of->live, &seen.watch);
+}
+
+/* What was held for one who has left keeps no position back. */
+static void what_is_held_for_nobody_is_let_go(void **state)
+{
+    struct live_rig *of = *state;
+    struct seen seen;
+
+    SCRIPT(of->rig, { TIME_AT("1") }, { HASH("queued", "0.1") }, { TIME_AT("2") },
+           { HASH("queued", "0.2") }, { TIME_AT("3") }, { HASH("queued", "0.3") },
+           { TIME_AT("4") });
+    live_stream_opened(of->live);
+    watch(of, &seen, true);
+    live_until(of, seen.n);
+    live_changed(of->live, TEXT("a"));
+    live_until(of, seen.n == 2);
+    live_changed(of->live, TEXT("a"));
+    live_until(of, live_stats_of(of).held);
+    assert_int_equal(live_position(of->live), 2999999);
+    live_unwatch(of->live, &seen.watch);
+    live_until(of, live_position(of->live) == 4000000);
+    live_stream_closed(of->live);
+}
+
 static void a_lost_connection_loses_no_change(void **state)
 {
     struct live_rig *of = *state;
@@ -337,6 +375,8 @@ int main(void)
         LIVE(the_log_has_what_changed_since_a_position),
         LIVE(a_clock_that_is_set_back_ends_the_log),
         LIVE(what_fails_is_asked_again_and_the_odd_one_is_found),
+        LIVE(who_syncs_with_the_odd_one_is_told),
+        LIVE(what_is_held_for_nobody_is_let_go),
         LIVE(a_lost_connection_loses_no_change),
     };
     signal(SIGPIPE, SIG_IGN);
