@@ -231,5 +231,9 @@ export class Browser {
   }
 
   shot = (page, name, options = {}) =>
-    page.screenshot({ path: join(this.screenshots, `${name}.png`), ...options });
+    page.screenshot({
+      path: join(this.screenshots, `${name}.png`),
+      animations: "disabled", // a bar on its way would look wrong
+      ...options,
+    });
 }
