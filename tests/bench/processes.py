@@ -103,6 +103,8 @@ class Rig(contextlib.ExitStack):
             "  geo $dollar { default \"$\"; }\n"
             f"  server {{ listen 127.0.0.1:{port}; location / {{ return 200 '{text}'; }} }} }}\n")
         process = self.start([shutil.which("nginx") or "/usr/sbin/nginx", "-c", str(config)])
+        self.callback(process.wait)
+        self.callback(process.terminate)  # a killed one would leave its workers behind
         wait_for_port(port, process)
         return process, f"http://127.0.0.1:{port}"
 

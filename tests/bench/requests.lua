@@ -45,10 +45,6 @@ local ndjson_minimal = { ["Content-Type"] = "application/x-ndjson", ["Prefer"] =
 function kinds.batch(i) return batch(i, ndjson) end
 function kinds.batch_minimal(i) return batch(i, ndjson_minimal) end
 
--- The client has the status; %s is replaced by its ETag, which the benchmark gives.
-function kinds.unchanged(_, etag) return wrk.format("GET", "/statuses/bench0", { ["If-None-Match"] = etag }) end
-function kinds.one() return wrk.format("GET", "/statuses/bench0") end
-
 -- A key for each request, and none of them twice: so these are made as they are sent. `keyless` is its like.
 local made_as_sent = {}
 local run = math.floor(os.time() % 100000) .. "-" .. tostring({}):sub(-6)
@@ -66,7 +62,7 @@ function init(args)
   local kind = args[1]
   make = made_as_sent[kind]
   if make then return end
-  for i = 0, STATUSES * ROUNDS - 1 do requests[i] = kinds[kind](i, args[2]) end
+  for i = 0, STATUSES * ROUNDS - 1 do requests[i] = kinds[kind](i) end
 end
 
 function request()
