@@ -286,6 +286,8 @@ static bool check_query(struct api_request *request, const struct target *target
 {
     unsigned seen = 0;
 
+    if (request->route->any_query)
+        return true;
     if (request->route->listing)
         request->listing = listing_create(request->route->listing, now_us());
     for (size_t i = 0; i < target->n_parameters; i++) {

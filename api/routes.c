@@ -228,6 +228,7 @@ const struct route routes[] = {
       .handler = handle_dashboard,
       .ok = 200,
       .any_type = true,
+      .any_query = true,
       .doc = "The dashboard" },
     { .method = HTTP_GET,
       .path = "/dashboard/{file}",
@@ -235,6 +236,7 @@ const struct route routes[] = {
       .handler = handle_dashboard_file,
       .ok = 200,
       .any_type = true,
+      .any_query = true,
       .doc = "A file of the dashboard" },
     { .method = HTTP_GET,
       .path = "/progress.js",
@@ -242,6 +244,7 @@ const struct route routes[] = {
       .handler = handle_progress_element,
       .ok = 200,
       .any_type = true,
+      .any_query = true,
       .doc = "A progress bar for other people's pages" },
 };
 

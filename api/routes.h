@@ -41,7 +41,8 @@ struct route {
     bool in_batch;    /* may be an operation of a batch */
     void (*events)(struct api_request *request); /* the handler for text/event-stream; NULL: none */
     bool is_open;                                /* pages of allowed origins may read it */
-    bool any_type; /* answers with a type of its own: Accept is not looked at */
+    bool any_type;  /* answers with a type of its own: Accept is not looked at */
+    bool any_query; /* a file: parameters, such as those that keep caches out, are not looked at */
     const char *doc;
 };
 

@@ -67,6 +67,7 @@ function operationAt(path, method) {
   const parameters = [...members(below(item, "parameters")), ...members(below(place, "parameters"))];
   return {
     id: place.node.operationId,
+    anyQuery: place.node["x-any-query"] === true,
     method: method.toUpperCase(),
     path,
     parameters: parameters.map(([, parameter]) => parameter),

@@ -24,6 +24,16 @@ static void each_file_has_its_type(void **state)
     }
 }
 
+static void parameters_of_a_file_do_not_matter(void **state)
+{
+    char path[96];
+
+    for (size_t i = 0; i < N_FILES; i++) {
+        snprintf(path, sizeof path, "%s?v=2&v=3", files[i].path);
+        assert_int_equal(ask(*state, "GET", path, NULL)->status, 200);
+    }
+}
+
 static void a_file_may_do_only_what_it_needs(void **state)
 {
     for (size_t i = 0; i < N_FILES; i++) {
@@ -92,6 +102,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_file_has_its_type),
+        cmocka_unit_test(parameters_of_a_file_do_not_matter),
         cmocka_unit_test(a_file_may_do_only_what_it_needs),
         cmocka_unit_test(a_file_is_sent_again_only_when_it_has_changed),
         cmocka_unit_test(only_the_dashboards_files_are_there),
