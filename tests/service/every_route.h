@@ -7,7 +7,8 @@
 static const struct every_route {
     const char *method, *path, *body; /* a body that would do; NULL: none */
     bool uses_redis;
-    bool any_type; /* whatever Accept says */
+    bool any_type;  /* whatever Accept says */
+    bool any_query; /* only a malformed one is refused */
 } every_route[] = {
     { "POST", "/statuses", NULL, true },
     { "GET", "/statuses/r", NULL, true },
@@ -36,9 +37,9 @@ static const struct every_route {
     { "GET", "/health/ready", NULL, true },
     { "GET", "/version", NULL, false },
     { "GET", "/openapi.yaml", NULL, false, true },
-    { "GET", "/", NULL, false, true },
-    { "GET", "/dashboard/app.js", NULL, false, true },
-    { "GET", "/progress.js", NULL, false, true },
+    { "GET", "/", NULL, false, true, true },
+    { "GET", "/dashboard/app.js", NULL, false, true, true },
+    { "GET", "/progress.js", NULL, false, true, true },
 };
 
 enum { N_EVERY_ROUTE = sizeof every_route / sizeof *every_route };
