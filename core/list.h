@@ -49,3 +49,18 @@ static inline void list_take_all(struct list *from, struct list *to)
     to->prev->next = to;
     list_init(from);
 }
+
+/*
+ * Moves the first node of `from` to the end of `to`, and returns it; NULL: `from` is empty. So a
+ * walk over what list_take_all() took gives each node back before a callback may remove it.
+ */
+static inline struct list *list_move_first(struct list *from, struct list *to)
+{
+    struct list *node = from->next;
+
+    if (list_empty(from))
+        return NULL;
+    list_remove(node);
+    list_add_tail(to, node);
+    return node;
+}

@@ -41,13 +41,11 @@ static void retry_rang(struct alarm *alarm)
 
 static void lose_feeds(struct live *live)
 {
-    struct list feeds;
+    struct list feeds, *node;
 
     list_take_all(&live->feeds, &feeds);
-    while (!list_empty(&feeds)) {
-        struct live_feed *feed = container_of(feeds.next, struct live_feed, link);
-        list_remove(&feed->link);
-        list_add_tail(&live->feeds, &feed->link);
+    while ((node = list_move_first(&feeds, &live->feeds))) {
+        struct live_feed *feed = container_of(node, struct live_feed, link);
         feed->lost(feed);
     }
 }

@@ -100,11 +100,8 @@ static void move_syncs(struct list *from, struct list *to)
     struct list syncs;
 
     list_take_all(from, &syncs);
-    while (!list_empty(&syncs)) {
-        struct list *node = syncs.next;
-        list_remove(node);
-        list_add_tail(to, node);
-    }
+    while (list_move_first(&syncs, to))
+        ;
 }
 
 /* Those who ask before Redis' messages are heard, or while they are lost, wait for the next. */

@@ -17,13 +17,11 @@ static void tell_watch(struct live *live, struct live_watch *watch, const struct
 static void tell_watches(struct live *live, struct live_status *status,
                          const struct live_news *news, bool waits, bool streams)
 {
-    struct list watches;
+    struct list watches, *node;
 
     list_take_all(&status->watches, &watches);
-    while (!list_empty(&watches)) {
-        struct live_watch *watch = container_of(watches.next, struct live_watch, link);
-        list_remove(&watch->link);
-        list_add_tail(&status->watches, &watch->link);
+    while ((node = list_move_first(&watches, &status->watches))) {
+        struct live_watch *watch = container_of(node, struct live_watch, link);
         if (watch->is_fresh || (watch->coalesced ? streams : waits))
             tell_watch(live, watch, news);
     }
@@ -31,13 +29,11 @@ static void tell_watches(struct live *live, struct live_status *status,
 
 static void tell_feeds(struct live *live, const struct live_news *news)
 {
-    struct list feeds;
+    struct list feeds, *node;
 
     list_take_all(&live->feeds, &feeds);
-    while (!list_empty(&feeds)) {
-        struct live_feed *feed = container_of(feeds.next, struct live_feed, link);
-        list_remove(&feed->link);
-        list_add_tail(&live->feeds, &feed->link);
+    while ((node = list_move_first(&feeds, &live->feeds))) {
+        struct live_feed *feed = container_of(node, struct live_feed, link);
         feed->has_news = true;
         live->stats.told++;
         feed->told(feed, news);
@@ -106,13 +102,11 @@ void live_take_news(struct live *live, struct live_status *status, const struct 
 
 static void tell_settled(struct live *live)
 {
-    struct list feeds;
+    struct list feeds, *node;
 
     list_take_all(&live->feeds, &feeds);
-    while (!list_empty(&feeds)) {
-        struct live_feed *feed = container_of(feeds.next, struct live_feed, link);
-        list_remove(&feed->link);
-        list_add_tail(&live->feeds, &feed->link);
+    while ((node = list_move_first(&feeds, &live->feeds))) {
+        struct live_feed *feed = container_of(node, struct live_feed, link);
         if (!feed->has_news)
             continue;
         feed->has_news = false;
