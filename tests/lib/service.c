@@ -118,6 +118,20 @@ void service_start(struct service *service, const char *const *flags)
     service_start_jobbad(service, flags);
 }
 
+void service_start_without_tracking(struct service *service)
+{
+    char redis[160];
+
+    *service = (struct service){ .redis.out = -1, .jobbad.out = -1 };
+    service_make_dir(service);
+    service_start_redis(service, NULL);
+    service_connect_store(service);
+    store(service, "ACL SETUSER limited on >secret ~* resetchannels +@all -client|tracking");
+    snprintf(redis, sizeof redis, "unix://limited:secret@%s", service->redis_path);
+    assert_true(service_start_jobbad_alone(
+        service, (const char *const[]){ "--redis", redis, "--threads", "1", NULL }));
+}
+
 static void remove_dir(const char *dir)
 {
     char command[128];

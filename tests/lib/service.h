@@ -23,6 +23,8 @@ struct service {
 
 /* Both, with further flags for jobbad up to a NULL (or NULL). */
 void service_start(struct service *service, const char *const *flags);
+/* Both, but with a user who may not track what changes; one thread. */
+void service_start_without_tracking(struct service *service);
 void service_stop(struct service *service);
 
 /* The parts. */

@@ -185,17 +185,10 @@ static void a_lost_connection_drops_what_is_in_memory(void **state)
 
 static void a_user_who_may_not_track_is_served_by_redis(void **state)
 {
-    struct service service = { .redis.out = -1, .jobbad.out = -1 };
-    char redis[160];
+    struct service service;
 
     (void)state;
-    service_make_dir(&service);
-    service_start_redis(&service, NULL);
-    service_connect_store(&service);
-    store(&service, "ACL SETUSER limited on >secret ~* resetchannels +@all -client|tracking");
-    snprintf(redis, sizeof redis, "unix://limited:secret@%s", service.redis_path);
-    assert_true(service_start_jobbad_alone(
-        &service, (const char *const[]){ "--redis", redis, "--threads", "1", NULL }));
+    service_start_without_tracking(&service);
     expect(&service, 201, "PUT", "/statuses/a", NULL);
     unsigned long before = asked(&service);
     for (unsigned i = 0; i < 50; i++)

@@ -276,18 +276,11 @@ static void waits_go_on_while_connections_are_lost(void **state)
 
 static void waits_are_right_without_messages(void **state)
 {
-    struct service service = { .redis.out = -1, .jobbad.out = -1 };
-    char redis[160];
+    struct service service;
     struct raw *raw;
 
     (void)state;
-    service_make_dir(&service);
-    service_start_redis(&service, NULL);
-    service_connect_store(&service);
-    store(&service, "ACL SETUSER limited on >secret ~* resetchannels +@all -client|tracking");
-    snprintf(redis, sizeof redis, "unix://limited:secret@%s", service.redis_path);
-    assert_true(service_start_jobbad_alone(
-        &service, (const char *const[]){ "--redis", redis, "--threads", "1", NULL }));
+    service_start_without_tracking(&service);
     expect(&service, 201, "PUT", "/statuses/a", NULL);
     raw = ask_later(&service, "/statuses/a?wait=30", "");
     expect_pending(raw);
