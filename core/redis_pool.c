@@ -1,5 +1,6 @@
 #include "core/redis_pool.h"
 
+#include "core/backoff.h"
 #include "core/log.h"
 #include "core/mem.h"
 #include "core/redis_conn.h"
@@ -257,23 +258,6 @@ static void run_waiting(struct redis_pool *pool, struct lane *lane)
 
 /* ---- connections ---- */
 
-static uint64_t next_random(struct redis_pool *pool)
-{
-    pool->random ^= pool->random << 13; /* xorshift: jitter needs no more */
-    pool->random ^= pool->random >> 7;
-    pool->random ^= pool->random << 17;
-    return pool->random;
-}
-
-static uint64_t backoff_ms(struct redis_pool *pool, unsigned failures)
-{
-    uint64_t most = (uint64_t)BACKOFF_FIRST_MS << (failures < 5 ? failures : 5);
-
-    if (most > BACKOFF_MOST_MS)
-        most = BACKOFF_MOST_MS;
-    return most / 2 + next_random(pool) % (most / 2 + 1);
-}
-
 static void connect_now(struct redis_pool *pool, struct redis_conn *conn)
 {
     pool->stats.connects++;
@@ -341,7 +325,8 @@ static void conn_down(struct redis_conn *conn, bool was_ready)
     else if (was_steady(conn, was_ready, now_ms))
         connect_now(pool, conn); /* Redis may just have been restarted: look at once */
     else
-        conn->connect_at_ms = now_ms + backoff_ms(pool, conn->failures++);
+        conn->connect_at_ms =
+            now_ms + backoff_ms(&pool->random, conn->failures++, BACKOFF_FIRST_MS, BACKOFF_MOST_MS);
 }
 
 static void conn_strange(struct redis_conn *conn, struct text error)

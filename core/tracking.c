@@ -1,5 +1,6 @@
 #include "core/tracking.h"
 
+#include "core/backoff.h"
 #include "core/log.h"
 #include "core/mem.h"
 #include "core/redis_command.h"
@@ -234,23 +235,6 @@ static void conn_pushed(struct redis_conn *conn, const struct redis_reply *messa
 
 /* ---- connections ---- */
 
-static uint64_t next_random(struct tracking *tracking)
-{
-    tracking->random ^= tracking->random << 13;
-    tracking->random ^= tracking->random >> 7;
-    tracking->random ^= tracking->random << 17;
-    return tracking->random;
-}
-
-static uint64_t backoff_ms(struct tracking *tracking, unsigned failures)
-{
-    uint64_t most = (uint64_t)BACKOFF_FIRST_MS << (failures < 6 ? failures : 6);
-
-    if (most > BACKOFF_MOST_MS)
-        most = BACKOFF_MOST_MS;
-    return most / 2 + next_random(tracking) % (most / 2 + 1);
-}
-
 static void log_down(struct tracking *tracking, const struct redis_conn *conn, bool was_ready)
 {
     uint64_t now_ms = uv_now(tracking->loop);
@@ -284,7 +268,8 @@ static void conn_down(struct redis_conn *conn, bool was_ready)
     }
     if (was_ready && now_ms - conn->since_ms >= STEADY_MS)
         conn->failures = 0;
-    conn->connect_at_ms = now_ms + backoff_ms(tracking, conn->failures++);
+    conn->connect_at_ms =
+        now_ms + backoff_ms(&tracking->random, conn->failures++, BACKOFF_FIRST_MS, BACKOFF_MOST_MS);
     start_over(tracking, conn->health, conn->reason);
     set_tick(tracking, true);
 }
