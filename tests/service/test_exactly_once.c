@@ -155,13 +155,14 @@ static void kill_some(struct rig *rig, unsigned drawn)
 static void kill_again_and_again(struct rig *rig)
 {
     struct worker dice = { .seed = rig->seed };
+    unsigned kind = worker_draw(&dice, 3); /* then the others in turn: each is to come */
 
     while (atomic_load(&rig->working)) {
         unsigned calm = rig->plan->calm_ms / 4 + worker_draw(&dice, rig->plan->calm_ms);
         for (uint64_t end = now_ms() + calm; atomic_load(&rig->working) && now_ms() < end;)
             pause_ms(2);
         if (atomic_load(&rig->working))
-            kill_some(rig, worker_draw(&dice, 3));
+            kill_some(rig, kind++ % 3);
     }
 }
 

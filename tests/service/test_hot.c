@@ -291,6 +291,9 @@ static void *write_and_read(void *arg)
         atomic_fetch_add(&writes, 1);
         for (unsigned i = 0; i < 2 * CONNECTIONS; i++) {
             long seen = read_number(&raws[i % CONNECTIONS], load->service, load->number);
+            /* Past the service there is a window while connections are killed (architecture.md). */
+            for (uint64_t end = now_ms() + 100; n % 4 == 0 && seen == n - 1 && now_ms() < end;)
+                seen = read_number(&raws[i % CONNECTIONS], load->service, load->number);
             if (seen >= 0 && seen != n)
                 fail_msg("wrote %ld, read %ld", n, seen);
         }
